@@ -1,0 +1,1 @@
+"""The command line: parse, one frozen config, a library call, print."""

@@ -1,0 +1,42 @@
+"""A client from the options of a command; with `--sim`, and the simulated provider it talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from trivet.cli.options import CallOptions
+from trivet.client.client import AsyncClient
+from trivet.engine.limit import Limits
+
+
+@contextmanager
+def server(options: CallOptions) -> Iterator[dict[str, Any]]:
+    """Where to send requests: arguments for a client. The simulator lives as long as the context."""
+    if not options.sim:
+        yield {"base_url": options.base_url}
+        return
+    from trivet import sim
+    from trivet.sim.scenario import Scenario
+
+    with sim.start(Scenario(seed=options.seed)) as simulator:
+        yield {"base_url": simulator.url, "simulated": simulator.identity}
+
+
+def client(options: CallOptions, where: dict[str, Any], **more: Any) -> AsyncClient:
+    """The client that the options describe; what they leave open is the client's own default."""
+    given: dict[str, Any] = {
+        "ttl": options.ttl,
+        "budget": options.budget,
+        "retries": options.retries,
+        "timeout": options.timeout,
+        "limits": _limits(options),
+    }
+    return AsyncClient(**where, **{k: v for k, v in given.items() if v is not None}, **more)
+
+
+def _limits(options: CallOptions) -> Limits:
+    workers = options.workers()
+    caps = Limits(rpm=options.rpm, tpm=options.tpm)
+    return caps if workers is None else Limits(concurrency=workers, rpm=options.rpm, tpm=options.tpm)

@@ -1,0 +1,264 @@
+"""The `trivet` command: its commands, and how every error ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trivet import errors
+from trivet.cli import options as o
+from trivet.wording import plain
+
+DONE, SOME_FAILED, WRONG_USAGE, OVER_BUDGET, STOPPED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+app = typer.Typer(
+    name="trivet",
+    help="Cut your LLM bill, and prove the answers did not get worse.",
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="The cache: what it holds, and making it smaller.")
+app.add_typer(cache_app, name="cache")
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Cut your LLM bill, and prove the answers did not get worse."""
+    if version:
+        from trivet import __version__
+        from trivet.cli.show import say
+
+        say(f"trivet {__version__}")
+        raise typer.Exit
+    _help_when_bare(context)
+
+
+@cache_app.callback(invoke_without_command=True)
+def cache_top(context: typer.Context) -> None:
+    """The cache: what it holds, and making it smaller."""
+    _help_when_bare(context)
+
+
+def _help_when_bare(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        from trivet.cli.show import say
+
+        say(context.get_help())
+        raise typer.Exit(WRONG_USAGE)
+
+
+@app.command(epilog="Example: trivet run task.toml rows.jsonl -o results.jsonl --budget 5.00")
+def run(
+    task: o.TaskFile,
+    data: o.Data,
+    out: o.Out = None,
+    model: o.Model = None,
+    variant: o.Variant = None,
+    param: o.Param = None,
+    tier: o.Tier = None,
+    sim: o.Sim = False,
+    base_url: o.BaseUrl = None,
+    cache: o.Cache = None,
+    ttl: o.Ttl = None,
+    budget: o.Budget = None,
+    concurrency: o.Concurrency = None,
+    rpm: o.Rpm = None,
+    tpm: o.Tpm = None,
+    retries: o.Retries = None,
+    timeout: o.Timeout = None,
+    first: o.First = None,
+    sample: o.Sample = None,
+    seed: o.Seed = 0,
+    shard: o.Shard = None,
+    map: o.Map = None,
+    id: o.Id = None,
+    keep: o.Keep = None,
+    format: o.Format = None,
+    fresh: o.Fresh = False,
+    retry_failed: o.RetryFailed = False,
+    dry_run: o.DryRun = False,
+    allow_code: o.AllowCode = False,
+    log: o.Log = None,
+    runs: o.Runs = Path("runs"),
+    as_json: o.Json = False,
+) -> None:
+    """Run a task over a dataset: progress, results, summary. An interrupted run is taken up where it stopped."""
+    given = locals()
+    from trivet.cli.run import RunOptions, execute
+
+    raise typer.Exit(execute(o.pick(RunOptions, given)))
+
+
+@app.command(epilog="Example: trivet compare task.toml rows.jsonl --variants base,short --truth category")
+def compare(
+    task: o.TaskFile,
+    data: o.Data,
+    variants: Annotated[
+        str | None,
+        typer.Option("--variants", metavar="A,B", help="Which, the baseline first (all; the task itself first)."),
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", metavar="COLUMN", help="The column that holds what is right.")
+    ] = None,
+    margin: Annotated[float, typer.Option("--margin", help="The loss of quality that is still accepted.")] = 0.02,
+    time_alone: Annotated[
+        bool,
+        typer.Option("--time-alone", help="Time each variant in a pass of its own, too; costs that pass."),
+    ] = False,
+    model: o.Model = None,
+    param: o.Param = None,
+    tier: o.Tier = None,
+    sim: o.Sim = False,
+    base_url: o.BaseUrl = None,
+    budget: o.Budget = None,
+    concurrency: o.Concurrency = None,
+    rpm: o.Rpm = None,
+    tpm: o.Tpm = None,
+    retries: o.Retries = None,
+    timeout: o.Timeout = None,
+    first: o.First = None,
+    sample: o.Sample = None,
+    seed: o.Seed = 0,
+    map: o.Map = None,
+    format: o.Format = None,
+    allow_code: o.AllowCode = False,
+    log: o.Log = None,
+    runs: o.Runs = Path("runs"),
+    as_json: o.Json = False,
+) -> None:
+    """Variants of a task over the same rows, side by side, with a verdict. The cache is not read."""
+    given = locals()
+    from trivet.cli.compare import CompareOptions, execute
+
+    raise typer.Exit(execute(o.pick(CompareOptions, given)))
+
+
+@app.command(epilog="Example: trivet sim --port 8080, then base_url=http://127.0.0.1:8080/v1 in any client")
+def sim(
+    port: Annotated[int, typer.Option("--port", help="The port; 0 for a free one.", min=0, max=65535)] = 8080,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; loopback unless told otherwise.")] = "127.0.0.1",
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario, like tier=1; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of all draws.")] = 0,
+    null: Annotated[
+        bool, typer.Option("--null", help="Answer at once, always the same; to calibrate clients.")
+    ] = False,
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Print every constant with its source, and end.")
+    ] = False,
+    as_json: o.Json = False,
+) -> None:
+    """The simulated provider as a server, for tests, demos and capacity planning."""
+    given = locals()
+    from trivet.cli.sim import SimOptions, execute
+
+    raise typer.Exit(execute(o.pick(SimOptions, given)))
+
+
+@app.command(epilog="Example: trivet doctor --base-url http://127.0.0.1:8000/v1 --model my-model --yes")
+def doctor(
+    model: o.Model = None,
+    sim: o.Sim = False,
+    base_url: o.BaseUrl = None,
+    timeout: o.Timeout = "30s",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before calling.")] = False,
+    as_json: o.Json = False,
+) -> None:
+    """A dozen calls, under a cent: which documented behaviours this server and key really show."""
+    given = locals()
+    from trivet.cli.doctor import DoctorOptions, execute
+
+    raise typer.Exit(execute(o.pick(DoctorOptions, given)))
+
+
+@cache_app.command("stats", epilog="Example: trivet cache stats --cache sqlite:///answers.db")
+def cache_stats(cache: o.Cache = None, as_json: o.Json = False) -> None:
+    """What the cache holds."""
+    from trivet.cli.cache import stats
+
+    raise typer.Exit(stats(cache, as_json=as_json))
+
+
+@cache_app.command("prune", epilog="Example: trivet cache prune --older-than 30d --size 500MB")
+def cache_prune(
+    cache: o.Cache = None,
+    older_than: Annotated[str | None, typer.Option("--older-than", metavar="30d", help="Forget older answers.")] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="500MB", help="Shrink to this, least used first.")
+    ] = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make the cache smaller."""
+    from trivet.cli.cache import prune
+
+    raise typer.Exit(prune(cache, older_than=older_than, to_size=size, as_json=as_json))
+
+
+@cache_app.command("clear", epilog="Example: trivet cache clear --yes")
+def cache_clear(
+    cache: o.Cache = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: o.Json = False,
+) -> None:
+    """Forget every answer."""
+    from trivet.cli.cache import clear
+
+    raise typer.Exit(clear(cache, yes=yes, as_json=as_json))
+
+
+def exit_code(error: BaseException) -> int:
+    """What an error means for the caller of the command."""
+    if isinstance(error, errors.UsageError | errors.MissingExtra):
+        return WRONG_USAGE
+    if isinstance(error, errors.BudgetError):
+        return OVER_BUDGET
+    return STOPPED
+
+
+def fail(message: str, code: str, status: int) -> int:
+    """Tell the error: a sentence on standard error, or with `--json` a document on standard output."""
+    if "--json" in sys.argv:
+        print(json.dumps({"error": {"code": code, "message": plain(message)}, "exit": status}))  # noqa: T201
+    else:
+        print(f"trivet: {plain(message)}", file=sys.stderr)  # noqa: T201
+    return status
+
+
+def main() -> None:
+    """The entry point: runs a command, and turns every error into one sentence and an exit code."""
+    sys.exit(_main())
+
+
+def _main() -> int:
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else DONE
+    except (KeyboardInterrupt, typer.Abort):
+        return fail("interrupted", "interrupted", INTERRUPTED)
+    except typer.TyperException as error:
+        return fail(f"{error.format_message()} (see --help)", "usage", WRONG_USAGE)
+    except errors.TrivetError as error:
+        return fail(str(error), error.code, exit_code(error))
+    except BrokenPipeError:  # the reader of our output has gone: `trivet ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        return fail(f"this machine can't go on: {error}", "machine", STOPPED)
+
+
+if __name__ == "__main__":
+    main()

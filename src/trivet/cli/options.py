@@ -1,0 +1,165 @@
+"""The options that commands share, and the frozen config they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast, get_origin, get_type_hints
+
+import typer
+
+from trivet.errors import SettingsError
+from trivet.settings import default_cache_url, duration, money
+
+TaskFile = Annotated[str, typer.Argument(metavar="TASK", help="The task file (TOML).", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="JSONL, CSV, Parquet, text, a glob, or - for standard input.", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model, whatever the task says.")]
+Sim = Annotated[bool, typer.Option("--sim", help="Use the built-in simulated provider; no key needed.")]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Any compatible server, like http://127.0.0.1:8000/v1."),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option("--cache", metavar="URL|off", help="Where answers are kept: sqlite:///path, memory://, off."),
+]
+Ttl = Annotated[str | None, typer.Option("--ttl", metavar="7d", help="Answers older than this are asked again.")]
+Budget = Annotated[str | None, typer.Option("--budget", metavar="5.00", help="US dollars that may be spent at most.")]
+Concurrency = Annotated[
+    str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests at once (auto: 64).")
+]
+Rpm = Annotated[float | None, typer.Option("--rpm", metavar="N", help="Requests a minute at most.")]
+Tpm = Annotated[float | None, typer.Option("--tpm", metavar="N", help="Tokens a minute at most.")]
+Retries = Annotated[int | None, typer.Option("--retries", metavar="N", help="Retries of a failed request (5).")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="60s", help="Time for one attempt (600s).")]
+Tier = Annotated[str | None, typer.Option("--tier", metavar="standard|flex|fast", help="The provider's service tier.")]
+Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="A variant of the task file.")]
+Param = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="KEY=VALUE", help="A parameter for the provider; repeatable."),
+]
+Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Structured log of every attempt, JSON lines.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task file import the type it names.")]
+First = Annotated[int | None, typer.Option("--first", metavar="N", min=0, help="Only the first N rows.")]
+Sample = Annotated[int | None, typer.Option("--sample", metavar="N", min=0, help="Only a random N rows.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="S", help="The seed of --sample, and of the simulator.")]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="3/8", help="Only this part of the rows.")]
+Map = Annotated[
+    list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", help="Template name = column; repeatable.")
+]
+Id = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column that names a row.")]
+Keep = Annotated[str | None, typer.Option("--keep", metavar="A,B", help="Columns copied to the results.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="jsonl|csv|...", help="The format of DATA, whatever its name says."),
+]
+Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT", help="Results: .jsonl, .csv or .parquet.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; overwrite OUT.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask only the failed rows of the last run again.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be asked, and ask nothing.")]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are made.")]
+
+
+T = TypeVar("T")
+
+
+def pick(cls: type[T], given: Mapping[str, Any]) -> T:
+    """A frozen config from a command's arguments: each field by its name, nested configs likewise."""
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for item in fields(cast(Any, cls)):
+        kind = hints[item.name]
+        if is_dataclass(kind):
+            values[item.name] = pick(cast(type[Any], kind), given)
+        elif item.name in given:
+            value = given[item.name]
+            values[item.name] = tuple(value or ()) if get_origin(kind) is tuple else value
+    return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """Which task, and what of it is overridden."""
+
+    task: str
+    model: str | None = None
+    variant: str | None = None
+    param: tuple[str, ...] = ()
+    tier: str | None = None
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataOptions:
+    """Which rows."""
+
+    data: str
+    format: str | None = None
+    first: int | None = None
+    sample: int | None = None
+    seed: int = 0
+    shard: str | None = None
+    map: tuple[str, ...] = ()
+    id: str | None = None
+    keep: str | None = None
+
+    def kept(self) -> tuple[str, ...]:
+        """The columns to copy."""
+        return tuple(name.strip() for name in (self.keep or "").split(",") if name.strip())
+
+    def mapping(self) -> dict[str, str]:
+        """Template name to column."""
+        pairs = [pair.partition("=") for pair in self.map]
+        for name, equals, column in pairs:
+            if not (name and equals and column):
+                raise SettingsError(f"--map {name}{equals}{column}: write it as template_name=column")
+        return {name: column for name, _, column in pairs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """How a command that calls a model reaches it."""
+
+    sim: bool = False
+    base_url: str | None = None
+    cache: str | None = None
+    ttl: str | None = None
+    budget: str | None = None
+    concurrency: str | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    retries: int | None = None
+    timeout: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sim and self.base_url:
+            raise SettingsError("--sim and --base-url exclude each other: which server is meant?")
+        if self.budget is not None:
+            money(self.budget)
+        for text in (self.ttl, self.timeout):
+            if text is not None:
+                duration(text)
+        if self.retries is not None and self.retries < 0:
+            raise SettingsError(f"--retries {self.retries}: a number from 0 on")
+        self.workers()
+
+    def workers(self) -> int | None:
+        """Requests at once; None for the default."""
+        if self.concurrency in (None, "auto"):
+            return None
+        if not (self.concurrency or "").isascii() or not (self.concurrency or "").isdigit() or self.concurrency == "0":
+            raise SettingsError(f"--concurrency {self.concurrency}: write a number from 1 on, or auto")
+        return int(self.concurrency or 0)
+
+    def cache_url(self) -> str | None:
+        """The cache of this command; None for off."""
+        url = self.cache or default_cache_url()
+        return None if url == "off" else url

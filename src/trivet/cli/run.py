@@ -1,0 +1,227 @@
+"""`trivet run`: a task over a dataset, with progress, results and a summary."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trivet.cli import progress
+from trivet.cli.connect import client, server
+from trivet.cli.log import log_to
+from trivet.cli.options import CallOptions, DataOptions, TaskOptions
+from trivet.cli.show import document, note, say
+from trivet.client.client import AsyncClient
+from trivet.client.door import new_loop
+from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
+from trivet.jobs.job import Job, JobConfig
+from trivet.jobs.rows import Source
+from trivet.jobs.runner import Runner, RunnerConfig
+from trivet.jobs.select import Selection, parse_shard, select
+from trivet.jobs.sources import open_source
+from trivet.summary import Summary
+from trivet.tasks import file as task_file
+from trivet.tasks.task import Task
+
+GRACE = 10.0
+"""Seconds that calls in flight get after the first Ctrl-C: they are being paid for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Everything `trivet run` was told."""
+
+    task: TaskOptions
+    data: DataOptions
+    calls: CallOptions
+    out: Path | None
+    runs: Path
+    fresh: bool
+    retry_failed: bool
+    dry_run: bool
+    log: Path | None
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        if self.fresh and self.retry_failed:
+            raise SettingsError("--fresh and --retry-failed exclude each other: start over, or mend what failed?")
+
+
+def load_task(options: TaskOptions) -> Task:
+    """The task as the file and the command line say."""
+    task = task_file.load(options.task, options.variant, allow_code=options.allow_code)
+    return overridden(task, options)
+
+
+def overridden(task: Task, options: TaskOptions) -> Task:
+    """The task with what the command line changes of it."""
+    pairs = [pair.partition("=") for pair in options.param]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise SettingsError(f"--param {name}: write it as key=value, like --param max_output_tokens=16")
+    params = {name: value for name, _, value in pairs}
+    return task_file.override(task, model=options.model, params=params, tier=options.tier)
+
+
+def open_data(options: DataOptions) -> tuple[Source, Selection]:
+    """The rows that the options select."""
+    selection = Selection(
+        first=options.first,
+        sample=options.sample,
+        seed=options.seed,
+        shard=None if options.shard is None else parse_shard(options.shard),
+        map=options.mapping(),
+        id=options.id,
+        keep=options.kept(),
+    )
+    source = open_source(options.data, format=options.format, stdin=sys.stdin.buffer)
+    return select(source, selection), selection
+
+
+def execute(options: RunOptions) -> int:
+    """Run; the exit code."""
+    task = load_task(options.task)
+    source, selection = open_data(options.data)
+    task.fields()  # what the provider is known to refuse is refused here
+    if options.log is not None:
+        log_to(options.log)
+    if options.dry_run:
+        return _dry_run(task, source, as_json=options.as_json)
+    with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
+        summary, stopped = loop.run(_run(options, task, source, selection, where))
+    if options.as_json:
+        document(summary)
+    else:
+        say(str(summary))
+    return _code(summary, stopped, resumable=options)
+
+
+async def _run(
+    options: RunOptions, task: Task, source: Source, selection: Selection, where: dict[str, Any]
+) -> tuple[Summary, TrivetError | None]:
+    async with client(options.calls, where, cache=options.calls.cache_url()) as calls:
+        job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
+        if job.resumed:
+            calls.account.spend(job.spent())
+            if not options.as_json and job.finished_before:
+                note(f"trivet: taking up {job.folder}: {job.finished_before:,} rows are done")
+        runner = Runner(
+            task,
+            calls.ask,
+            RunnerConfig(
+                model=task.model_for(),
+                workers=2 * calls.concurrency,
+                id_column=selection.id,
+                kept_columns=selection.keep,
+            ),
+            keep=job.keep,
+            publish=None,
+            now=time.time,
+        )
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            with _stopping_on_signals(runner):
+                async with asyncio.TaskGroup() as group:
+                    showing = group.create_task(
+                        progress.show(lambda: _moment(runner, job, calls, source, clock() - began))
+                    )
+                    await runner.run(job.rows(), GRACE)
+                    showing.cancel()
+            await calls.flush()
+            summary = job.finish(wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
+        finally:
+            job.close()
+    return summary, runner.stopped
+
+
+def _job_config(options: RunOptions, task: Task, selection: Selection, calls: AsyncClient) -> JobConfig:
+    simulated = calls.endpoint.simulated is not None
+    return JobConfig(
+        task_name=options.task.task,
+        variant=options.task.variant or "base",
+        model=task.model_for(),
+        server="simulated" if simulated else calls.endpoint.base_url,
+        provider="simulated" if simulated else calls.endpoint.host,
+        root=options.runs,
+        out=options.out,
+        selection=selection,
+        fresh=options.fresh,
+        retry_failed=options.retry_failed,
+    )
+
+
+def _moment(runner: Runner, job: Job, calls: AsyncClient, source: Source, elapsed: float) -> progress.Moment:
+    now = runner.progress()
+    meter, limit = calls.moment()
+    return progress.Moment(
+        finished=now.finished,
+        before=job.finished_before,
+        total=source.count(),
+        failed=now.failed,
+        hits=now.hits,
+        in_flight=limit.in_flight,
+        waiting=limit.waiting,
+        spent=meter.cost,
+        elapsed=elapsed,
+    )
+
+
+@contextmanager
+def _stopping_on_signals(runner: Runner) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+        note("trivet: stopping; calls in flight may finish (Ctrl-C again to leave at once)")
+        runner.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _code(summary: Summary, stopped: TrivetError | None, *, resumable: RunOptions) -> int:
+    if not summary.interrupted:
+        return 1 if summary.failed else 0
+    if stopped is None:
+        note("trivet: interrupted; the same command again takes the run up where it stopped")
+        return 130
+    if isinstance(stopped, UsageError):
+        raise stopped
+    note(f"trivet: stopped: {stopped}")
+    note("trivet: the same command again takes the run up where it stopped")
+    return 3 if isinstance(stopped, BudgetError) else 4
+
+
+def _dry_run(task: Task, source: Source, *, as_json: bool) -> int:
+    """Show the first request, ask nothing."""
+    row = next((row for row in source if row.data is not None), None)
+    if row is None or row.data is None:
+        raise DataError(f"{source.spec} has no readable row")
+    request = task.request(row.data)
+    body = (request.head + request.tail).decode()
+    if as_json:
+        document({"rows": source.count(exact=True), "model": request.model, "first_request": body})
+    else:
+        rows = source.count(exact=True)
+        known = "an unknown number of" if rows is None else f"{rows:,}"
+        say(f"{known} rows would be asked of {request.model}; the first one:")
+        say(body)
+    return 0

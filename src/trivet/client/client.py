@@ -1,0 +1,261 @@
+"""`AsyncClient`: one call, a stream of events, a task over many rows; every call through every layer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import weakref
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+from trivet.client.run import AsyncRun
+from trivet.engine.limit import Limits, LimitStatistics
+from trivet.engine.meter import MeterStatistics
+from trivet.engine.send import SendConfig
+from trivet.engine.stack import Clocks, Stack, StackConfig
+from trivet.errors import SettingsError
+from trivet.jobs.job import Job, JobConfig, check_columns
+from trivet.jobs.runner import RunnerConfig
+from trivet.jobs.select import Selection, select
+from trivet.jobs.sources import open_source
+from trivet.jobs.unkept import Unkept
+from trivet.limits.account import Account
+from trivet.limits.backoff import Backoff
+from trivet.prices.book import standard_book
+from trivet.settings import duration, endpoint, money, proxies
+from trivet.store.open import open_store
+from trivet.store.protocol import Store
+from trivet.tasks.answer import problem
+from trivet.tasks.plan import DEFAULT_MODEL
+from trivet.tasks.task import Task
+from trivet.transport.open import open_transport
+from trivet.transport.protocol import Transport
+from trivet.types import Event, Reply, Request
+from trivet.wire import openai_responses
+from trivet.wire.cacheable import cacheable
+
+CLOSING_GRACE = 5.0
+"""Seconds that shared requests under way get to land when a client is closed: they are being paid for."""
+
+
+class AsyncClient:
+    """Calls a model, measured, cached, limited and within a budget.
+
+    `model`: the default one. `cache`: `"memory://"`, `"sqlite:///path"` or None. `ttl`: how long an answer
+    lives, seconds or text like `"7d"`. `limits`: requests at once and a minute. `budget`: US dollars that this
+    client may spend at most. `retries`: of failures; refusals for pace are waited out besides. `timeout`:
+    seconds for one attempt; `deadline`: seconds for a whole reply. `base_url`, `api_key`, `organization`,
+    `project`: else from `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
+    `prices`: US dollars per million tokens of models without a known price, `{"my-model": {"input": "0.1",
+    "output": "0.4"}}`. `simulated`: the identity of a simulated provider at `base_url`.
+
+    Raises `SettingsError` when something is wrong or missing. Opens no connection until the first call.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = DEFAULT_MODEL,
+        cache: str | None = "memory://",
+        ttl: float | str | None = None,
+        limits: Limits | None = None,
+        budget: Decimal | float | str | None = None,
+        retries: int = Backoff().retries,
+        timeout: float | str = SendConfig().timeout,
+        deadline: float | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        prices: Mapping[str, Mapping[str, Any]] | None = None,
+        simulated: str | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self.model = model
+        self.endpoint = endpoint(
+            base_url=base_url,
+            api_key=api_key,
+            organization=organization,
+            project=project,
+            simulated=simulated,
+        )
+        self._config = StackConfig(
+            endpoint=self.endpoint,
+            limits=limits or Limits(),
+            backoff=Backoff(retries=retries),
+            send=SendConfig(timeout=duration(timeout) if isinstance(timeout, str) else float(timeout)),
+            deadline=deadline,
+            ttl=duration(ttl) if isinstance(ttl, str) else ttl,
+        )
+        self.account = Account(None if budget is None else money(str(budget)))
+        self.prices = standard_book().with_overrides(prices) if prices else standard_book()
+        self._tags = dict(tags or {})
+        self._store: Store | None = open_store(cache)
+        self._transport = transport or open_transport(proxies())
+        self._stacks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Stack] = weakref.WeakKeyDictionary()
+        self._runs: weakref.WeakSet[AsyncRun] = weakref.WeakSet()
+        self._closed = False
+
+    async def respond(
+        self, input: str | list[Any], *, model: str | None = None, timeout: float | None = None, **params: Any
+    ) -> Reply:
+        """One request, one reply. `params` go to the provider as they are (`instructions`, `max_output_tokens`...).
+
+        Raises `RequestError` when no reply came, and `AnswerError` when what came is not an answer (cut off,
+        refused, empty); the error's `reply` holds it.
+        """
+        reply = await self._stack()(self._request(input, model, timeout, params))
+        wrong = problem(reply, None)
+        if wrong is not None:
+            raise wrong
+        return reply
+
+    async def stream(
+        self, input: str | list[Any], *, model: str | None = None, timeout: float | None = None, **params: Any
+    ) -> AsyncGenerator[Event, None]:
+        """One request, its events as they come: `event.delta` is visible text, the last event has the `reply`.
+
+        Raises like `respond`, in place of the last event.
+        """
+        request = self._request(input, model, timeout, params | {"stream": True})
+        async with aclosing(self._stack().stream(request)) as events:
+            async for event in events:
+                wrong = problem(event.reply, None) if event.reply is not None else None
+                if wrong is not None:
+                    raise wrong
+                yield event
+
+    def map(
+        self,
+        task: Task,
+        rows: str | PathLike[str] | Iterable[Any],
+        *,
+        model: str | None = None,
+        id: str | None = None,
+        keep: Iterable[str] = (),
+        folder: str | PathLike[str] | None = "runs",
+    ) -> AsyncRun:
+        """Run a task over rows: it starts at once, results stream in input order, memory stays flat.
+
+        `rows`: a list or iterator of dicts, a DataFrame, or a path. `id`: the column that names a row; `keep`:
+        columns copied to the records. `folder`: where run folders are made, so that nothing paid for is lost
+        in a crash; None keeps nothing. Raises `UsageError` at once for what can be known at once.
+        """
+        chosen = model or task.plan.model or task.model or self.model
+        kept = tuple(keep)
+        selection = Selection(id=id, keep=kept)
+        source = select(open_source(rows), selection)
+        config = JobConfig(
+            task_name=task.name,
+            model=chosen,
+            server="simulated" if self.endpoint.simulated else self.endpoint.base_url,
+            provider="simulated" if self.endpoint.simulated else self.endpoint.host,
+            root=Path(folder or "."),
+            selection=selection,
+            resume=False,
+        )
+        check_columns(task, source)
+        job = Unkept(config, source) if folder is None else Job.open(config, task, source, time.time())
+        workers = 2 * self.concurrency
+        run = AsyncRun(
+            task, self.ask, RunnerConfig(model=chosen, workers=workers, id_column=id, kept_columns=kept), job
+        )
+        self._runs.add(run)
+        return run
+
+    def _request(
+        self, input: str | list[Any], model: str | None, timeout: float | None, params: dict[str, Any]
+    ) -> Request:
+        fields = {"model": model or self.model, "input": input, **params}
+        head, tail = openai_responses.encode(fields)
+        return Request(
+            head=head,
+            tail=tail,
+            model=fields["model"],
+            accept=_accept,
+            max_output=params.get("max_output_tokens"),
+            tier=params.get("service_tier"),
+            cacheable=cacheable(fields),
+            timeout=timeout,
+            tags=self._tags,
+        )
+
+    async def ask(self, request: Request) -> Reply:
+        """An encoded request through every layer; what is not a result comes back as it is."""
+        return await self._stack()(request)
+
+    def _stack(self) -> Stack:
+        """The layers of the running loop."""
+        if self._closed:
+            raise SettingsError("this client is closed: make a new one")
+        loop = asyncio.get_running_loop()
+        stack = self._stacks.get(loop)
+        if stack is None:
+            stack = self._stacks[loop] = Stack(
+                self._config,
+                transport=self._transport,
+                store=self._store,
+                account=self.account,
+                prices=self.prices,
+                clocks=Clocks(now=time.time, today=today, draw=random.random),
+            )
+        return stack
+
+    @property
+    def concurrency(self) -> int:
+        """Requests at once."""
+        return self._config.limits.concurrency
+
+    def statistics(self) -> list[MeterStatistics]:
+        """Counts so far, one entry for each event loop that used this client."""
+        return [stack.statistics()[0] for stack in self._stacks.values()]
+
+    def moment(self) -> tuple[MeterStatistics, LimitStatistics]:
+        """What the layers of the running loop count, for progress."""
+        meter, _, limit = self._stack().statistics()
+        return meter, limit
+
+    async def flush(self) -> None:
+        """Return when every answer kept so far would survive the death of this process."""
+        if self._store is not None:
+            await self._store.flush()
+
+    async def close(self) -> None:
+        """Let shared requests land, then close connections and the cache."""
+        if self._closed:
+            return
+        for run in list(self._runs):
+            await run.close()
+        self._closed = True
+        stack = self._stacks.get(asyncio.get_running_loop())
+        if stack is not None:
+            await stack.close(CLOSING_GRACE)
+        await self._transport.close()
+        if self._store is not None:
+            await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model!r}, base_url={self.endpoint.base_url!r})"
+
+
+def _accept(reply: Reply) -> str | None:
+    wrong = problem(reply, None)
+    return None if wrong is None else wrong.code
+
+
+def today() -> date:
+    """The price of the day is the day in UTC."""
+    return datetime.now(UTC).date()

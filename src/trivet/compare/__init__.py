@@ -1,0 +1,1 @@
+"""Variants of a task over the same rows, side by side, with a verdict."""

@@ -1,0 +1,31 @@
+"""What several attempts come to, and how they reach the deadline when a request is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from trivet.types import Attempt
+
+
+class Interrupted(asyncio.CancelledError):
+    """A cancellation on its way up through the layers, with what had been tried until it came.
+
+    It never leaves them: `asyncio.timeout` and `TaskGroup` of Python 3.11 know a cancellation by its exact
+    class alone, and would take this one for a failure.
+    """
+
+    def __init__(self, *args: object, attempts: tuple[Attempt, ...] = (), queued: float = 0.0) -> None:
+        super().__init__(*args)
+        self.attempts = attempts
+        self.queued = queued
+
+
+def total(attempts: tuple[Attempt, ...]) -> Decimal | None:
+    """US dollars of all attempts; None where the cost of one of them is not known."""
+    sum_ = Decimal(0)
+    for attempt in attempts:
+        if attempt.cost is None:
+            return None
+        sum_ += attempt.cost
+    return sum_

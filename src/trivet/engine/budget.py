@@ -1,0 +1,121 @@
+"""Reserves the worst case of each attempt before it is sent, and settles the true cost after.
+
+An attempt that was not sent or was refused settles to nothing; one that is *possibly billed* keeps its
+reservation as spent, because nobody can tell. Where a budget is set, a request whose worst case has no known
+price is refused before any spend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trivet.errors import BudgetError, CancelledInQueue, RequestError
+from trivet.limits.account import Account, Room
+from trivet.prices.book import Book
+from trivet.types import Reply, Request
+
+
+class Budget:
+    """Keeps the bill within an account's budget, and prices every attempt, budget or not."""
+
+    def __init__(
+        self,
+        inner: Callable[[Request], Awaitable[Reply]],
+        account: Account,
+        prices: Book,
+        today: Callable[[], date],
+    ) -> None:
+        self._inner = inner
+        self._account = account
+        self._prices = prices
+        self._today = today
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, request: Request) -> Reply:
+        """Reserve, call, settle; the reply or the error carries the attempt's `cost`.
+
+        A wait for money is a wait for a permit, and is added to `queued`.
+        """
+        day = self._today()
+        reserved, waited = Decimal(0), 0.0
+        if self._account.budget is not None:
+            reserved, waited = await self._reserve(request, day)
+        actual = reserved
+        try:
+            reply = await self._inner(request)
+            cost = self._cost(request, reply, day)
+            actual = reserved if cost is None else cost
+        except RequestError as error:
+            actual = self._settle_failure(request, error, reserved, day)
+            error.queued += waited
+            raise
+        except CancelledInQueue:
+            actual = Decimal(0)
+            raise
+        finally:
+            self._account.settle(reserved, actual)
+        return replace(
+            reply,
+            cost=cost,
+            attempts=tuple([replace(attempt, cost=cost) for attempt in reply.attempts]),
+            queued=reply.queued + waited,
+        )
+
+    def _cost(self, request: Request, reply: Reply, day: date) -> Decimal | None:
+        if reply.usage is None:
+            return None
+        cost = self._prices.cost(reply.usage, model=reply.model, tier=reply.tier, day=day)
+        if cost is None and reply.model != request.model:
+            cost = self._prices.cost(reply.usage, model=request.model, tier=reply.tier, day=day)
+        return cost
+
+    def _settle_failure(self, request: Request, error: RequestError, reserved: Decimal, day: date) -> Decimal:
+        cost: Decimal | None = Decimal(0)
+        if error.usage is not None:
+            cost = self._prices.cost(error.usage, model=request.model, tier=request.tier, day=day)
+        elif error.possibly_billed:
+            cost = None
+        error.cost = cost
+        error.attempts = tuple(replace(a, cost=cost) for a in error.attempts)
+        return reserved if cost is None else cost
+
+    async def _reserve(self, request: Request, day: date) -> tuple[Decimal, float]:
+        """The amount set aside and the seconds waited for it. First come first served: nobody starves."""
+        size = len(request.head) + len(request.tail)
+        worst = self._prices.worst_case(size, request.max_output, model=request.model, tier=request.tier, day=day)
+        if worst is None:
+            raise BudgetError(
+                f"the most that a call of {request.model!r} can cost is not known, so no budget can hold: "
+                "run without a budget, or set max_output_tokens and a model with a known price"
+            )
+        loop = asyncio.get_running_loop()
+        turn = loop.time()
+        async with self._turn:
+            if not self._fits(worst):
+                settled = asyncio.Event()
+                with self._account.settlements(lambda: _set(settled, loop)):
+                    while not self._fits(worst):
+                        await settled.wait()
+                        settled.clear()
+        return worst, loop.time() - turn
+
+    def _fits(self, worst: Decimal) -> bool:
+        room = self._account.reserve(worst)
+        if room is Room.STOP:
+            raise BudgetError(
+                f"the budget of ${self._account.budget:f} has ${self._account.left():f} left, and this call "
+                f"could cost ${worst:f}: raise the budget, or lower max_output_tokens"
+            )
+        return room is Room.RESERVED
+
+
+def _set(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    """From any thread; a loop that has ended meanwhile has nobody left to wake."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(event.set)

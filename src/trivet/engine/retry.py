@@ -1,0 +1,85 @@
+"""Decides per attempt whether another may help, and waits for it. The rule itself is `limits.backoff`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from trivet.engine.attempts import Interrupted, total
+from trivet.errors import ProviderError, RequestError
+from trivet.limits.backoff import Backoff, is_refusal
+from trivet.types import Attempt, Reply, Request
+
+
+@dataclass(slots=True)
+class _Past:
+    """What one request has met so far."""
+
+    attempts: tuple[Attempt, ...] = ()
+    queued: float = 0.0
+    failures: int = 0
+    refusals: int = 0
+
+    def add(self, error: RequestError) -> None:
+        self.attempts += error.attempts
+        self.queued += error.queued
+        if is_refusal(error):
+            self.refusals += 1
+        else:
+            self.failures += 1
+
+
+class Retry:
+    """Repeats what can succeed. `draw`: uniform random numbers in [0, 1), for jitter."""
+
+    def __init__(
+        self, inner: Callable[[Request], Awaitable[Reply]], backoff: Backoff, draw: Callable[[], float]
+    ) -> None:
+        self._inner = inner
+        self._backoff = backoff
+        self._draw = draw
+        self._reached = False
+
+    async def __call__(self, request: Request) -> Reply:
+        """The first reply that comes; attempts, waits for permits and costs of all attempts are added up."""
+        past = _Past()
+        try:
+            while True:
+                try:
+                    return self._with_past(past, await self._inner(request))
+                except RequestError as error:
+                    past.add(error)
+                    delay = self._delay(past, error)
+                    if delay is None:
+                        error.attempts, error.queued, error.cost = (
+                            past.attempts,
+                            past.queued,
+                            total(past.attempts),
+                        )
+                        raise
+                await asyncio.sleep(delay)
+        except asyncio.CancelledError as cancelled:
+            now = cancelled if isinstance(cancelled, Interrupted) else Interrupted()
+            raise Interrupted(
+                *cancelled.args, attempts=past.attempts + now.attempts, queued=past.queued + now.queued
+            ) from None
+
+    def _delay(self, past: _Past, error: RequestError) -> float | None:
+        self._reached = self._reached or isinstance(error, ProviderError)
+        return self._backoff.delay(
+            error,
+            failures=past.failures,
+            refusals=past.refusals,
+            reached=self._reached,
+            draw=self._draw(),
+        )
+
+    def _with_past(self, past: _Past, reply: Reply) -> Reply:
+        self._reached = True
+        if not past.attempts:
+            return reply
+        attempts = past.attempts + reply.attempts
+        return replace(reply, attempts=attempts, queued=past.queued + reply.queued, cost=total(attempts))

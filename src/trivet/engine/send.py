@@ -1,0 +1,160 @@
+"""The innermost call: one attempt, one HTTP exchange, one decoded reply.
+
+Every attempt is logged at debug level on the logger `trivet.attempts`: ids, status, times and tokens; never a
+prompt, an answer or a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trivet.engine.attempts import Interrupted
+from trivet.errors import ProviderError, RequestError, SettingsError
+from trivet.settings import Endpoint
+from trivet.transport.protocol import Transport
+from trivet.types import Attempt, Event, HttpCall, Reply, Request, Timeouts
+from trivet.wire import openai_responses
+from trivet.wire.stream import StreamReader
+
+_DRAIN = 0.05
+"""Seconds that the end of a stream may take after its last event."""
+
+log = logging.getLogger("trivet.attempts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendConfig:
+    """`timeout`: seconds for one attempt, from its permit to its last byte; `connect`: to connect."""
+
+    timeout: float = 600.0
+    connect: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0 or not self.connect > 0:
+            raise SettingsError(f"timeout is {min(self.timeout, self.connect):g} s, and must be above 0")
+
+
+class Send:
+    """Sends over a transport to one endpoint."""
+
+    def __init__(self, transport: Transport, endpoint: Endpoint, config: SendConfig) -> None:
+        self._transport = transport
+        self._endpoint = endpoint
+        self._config = config
+        self._headers = endpoint.headers()
+        self._stream_headers = self._headers | {"accept": "text/event-stream"}
+
+    async def __call__(self, request: Request) -> Reply:
+        """One attempt; the reply or the error carries its `Attempt`."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        call = self._call(request)
+        try:
+            ttft: float | None = None
+            if request.watch is None:
+                answer = await self._transport.fetch(call)
+                reply = openai_responses.decode(answer.status, answer.headers, answer.body)
+            else:
+                reply, ttft = await self._stream(call, request.watch, began)
+        except RequestError as error:
+            attempt = _failed(error, clock() - began)
+            error.attempts = (attempt,)
+            _debug(request, attempt)
+            raise
+        except asyncio.CancelledError as cancelled:
+            attempt = Attempt(latency=clock() - began, error="cancelled", cost=None, possibly_billed=True)
+            _debug(request, attempt)
+            raise Interrupted(*cancelled.args, attempts=(attempt,)) from None
+        attempt = Attempt(
+            latency=clock() - began,
+            status=200,
+            ttft=ttft,
+            request_id=reply.request_id,
+            usage=reply.usage,
+        )
+        _debug(request, attempt)
+        return replace(reply, attempts=(attempt,), ttft=ttft)
+
+    def _call(self, request: Request) -> HttpCall:
+        total = request.timeout or self._config.timeout
+        return HttpCall(
+            method="POST",
+            url=self._endpoint.url(request.path),
+            headers=self._headers if request.watch is None else self._stream_headers,
+            body=request.head + request.tail,
+            timeouts=Timeouts(connect=min(self._config.connect, total), read=total, total=total),
+        )
+
+    async def _stream(self, call: HttpCall, watch: Callable[[Event], None], began: float) -> tuple[Reply, float | None]:
+        clock = asyncio.get_running_loop().time
+        ttft: float | None = None
+        seen = False
+        reader: StreamReader | None = None
+        try:
+            async with self._transport.stream(call) as answer:
+                reader = StreamReader(answer.status, answer.headers)
+                async for chunk in answer.chunks:
+                    for event in reader.feed(chunk):
+                        if event.reply is not None:
+                            continue  # the door hands out the last event, with the finished reply
+                        if event.delta and ttft is None:
+                            ttft = clock() - began
+                        seen = True
+                        watch(event)
+                    if reader.done:  # a server may keep the connection open behind the last event
+                        break
+                return reader.finish(), ttft
+        except RequestError as error:
+            if seen:
+                error.retryable = False  # what was handed out can't be taken back
+            raise
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read past the end of the answer, so that its connection can serve again, but not for long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN):
+            async for _ in chunks:
+                pass
+
+
+def _failed(error: RequestError, latency: float) -> Attempt:
+    provider = error if isinstance(error, ProviderError) else None
+    return Attempt(
+        latency=latency,
+        status=provider.status if provider else None,
+        error=error.code,
+        request_id=provider.request_id if provider else None,
+        usage=error.usage,
+        cost=None if error.possibly_billed else Decimal(0),
+        possibly_billed=error.possibly_billed,
+    )
+
+
+def _debug(request: Request, attempt: Attempt) -> None:
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    usage = attempt.usage
+    log.debug(
+        "attempt",
+        extra={
+            "request": request.label,
+            "key": request.key.hex()[:16],
+            "model": request.model,
+            "status": attempt.status,
+            "error": attempt.error,
+            "request_id": attempt.request_id,
+            "latency_s": round(attempt.latency, 6),
+            "ttft_s": attempt.ttft,
+            "input_tokens": usage.input if usage else None,
+            "output_tokens": usage.output if usage else None,
+            "body_bytes": len(request.head) + len(request.tail),
+        },
+    )

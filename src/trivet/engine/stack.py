@@ -1,0 +1,125 @@
+"""The layers in their order, and why it is that one. The only file that knows it.
+
+Outermost first:
+
+1. *meter* sees everything, hits and failures included, so that nothing is missing from a figure.
+2. *cache* comes before anything that costs: a hit takes no permit and no money.
+3. *coalesce* below it: what is not on the shelf but already on its way is waited for, not asked twice. A
+   flight keeps its result on the shelf before it tells anybody, and survives whoever started it.
+4. *deadline* bounds the whole reply, so it stands outside the retries. Inside coalesce, because the flight is
+   shared and its bound must not depend on who asked first.
+5. *retry* decides per attempt; every attempt below it is reserved, permitted and sent anew.
+6. *budget* reserves the worst case of each attempt and settles it: per attempt, because each may be billed.
+7. *limit* hands out permits: innermost, so that a wait for a reservation or a back-off holds no permit.
+8. *send* makes the exchange; `timeout` bounds it from its permit to its last byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from msgspec.structs import replace
+
+from trivet.engine.budget import Budget
+from trivet.engine.cache import Cache
+from trivet.engine.coalesce import Coalesce, CoalesceStatistics, Landing
+from trivet.engine.deadline import Deadline
+from trivet.engine.flights import Flights, landing
+from trivet.engine.limit import Limit, Limits, LimitStatistics
+from trivet.engine.meter import Meter, MeterStatistics
+from trivet.engine.retry import Retry
+from trivet.engine.send import Send, SendConfig
+from trivet.engine.shelf import Shelf
+from trivet.keys import Keys
+from trivet.limits.account import Account
+from trivet.limits.backoff import Backoff
+from trivet.prices.book import Book
+from trivet.settings import Endpoint
+from trivet.store.protocol import Store
+from trivet.transport.protocol import Transport
+from trivet.types import Event, Reply, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackConfig:
+    """How the layers behave. `deadline`: seconds for a whole reply; `ttl`: seconds an answer lives."""
+
+    endpoint: Endpoint
+    limits: Limits = field(default_factory=Limits)
+    backoff: Backoff = field(default_factory=Backoff)
+    send: SendConfig = field(default_factory=SendConfig)
+    deadline: float | None = None
+    ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """What time and chance are to the layers: Unix time, today's date, uniform draws in [0, 1)."""
+
+    now: Callable[[], float]
+    today: Callable[[], date]
+    draw: Callable[[], float]
+
+
+class Stack:
+    """All layers around one transport, for one event loop."""
+
+    def __init__(
+        self,
+        config: StackConfig,
+        *,
+        transport: Transport,
+        store: Store | None,
+        account: Account,
+        prices: Book,
+        clocks: Clocks,
+    ) -> None:
+        self._flights: Flights[Landing] = Flights()
+        self._streams: Flights[Reply] = Flights()
+        self._numbers = itertools.count()
+        shelf = Shelf(store, config.ttl, clocks.now)
+        call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
+        call = self._limit = Limit(call, config.limits)
+        call = Budget(call, account, prices, clocks.today)
+        call = Retry(call, config.backoff, clocks.draw)
+        call = Deadline(call, config.deadline)
+        call = self._coalesce = Coalesce(call, self._flights, shelf.keep)
+        call = Cache(call, shelf, Keys(config.endpoint))
+        self._meter = Meter(call, prices, clocks.today)
+
+    async def __call__(self, request: Request) -> Reply:
+        """One request through every layer."""
+        return await self._meter(request)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        """One request, its events as they come; the last one carries the whole reply.
+
+        Whoever stops reading stops the request, and its socket closes.
+        """
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        watched = replace(request, watch=events.put_nowait)
+        flight = self._streams.start(b"%d" % next(self._numbers), lambda: self(watched))
+        flight.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            reply = await landing(flight)
+            yield Event(type=f"response.{reply.status}", reply=reply)
+        finally:
+            if not flight.done():
+                flight.cancel()
+                await asyncio.wait([flight])
+
+    async def close(self, grace: float = 0.0) -> None:
+        """Give flights under way `grace` seconds to land, then cancel them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._flights.close(grace))
+            group.create_task(self._streams.close(grace))
+
+    def statistics(self) -> tuple[MeterStatistics, CoalesceStatistics, LimitStatistics]:
+        """Counts of the layers that have any."""
+        return self._meter.statistics(), self._coalesce.statistics(), self._limit.statistics()

@@ -1,0 +1,178 @@
+"""One run of a task over a dataset: its folder, what is left to do, and what came of it.
+
+Opening a job settles everything that can be known before a cent is spent: whether an interrupted run waits to be
+taken up, whether the results can be written, whether the rows have what the prompt needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+
+from trivet import __version__
+from trivet.errors import DataError, RunError
+from trivet.jobs import results, runs
+from trivet.jobs.feed import feed
+from trivet.jobs.ledger import Ledger
+from trivet.jobs.rows import Row, Source
+from trivet.jobs.select import Selection
+from trivet.jobs.stdin import StandardInput
+from trivet.jobs.summary import summarise
+from trivet.records import Record
+from trivet.summary import Summary
+from trivet.tasks.task import Task
+
+READ_AHEAD = 512
+"""Rows read ahead of need from a source that may block."""
+
+LOOKED_AT = 100
+"""Rows looked at, where a format has no header, before a column of the prompt is called unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobConfig:
+    """What is run, and where it is kept. `root`: the folder of run folders. `server`: the base URL or "simulated"."""
+
+    task_name: str
+    variant: str = "base"
+    model: str
+    server: str
+    provider: str
+    root: Path
+    out: Path | None = None
+    selection: Selection = field(default_factory=Selection)
+    fresh: bool = False
+    retry_failed: bool = False
+    resume: bool = True
+
+
+class Job:
+    """A run that has its folder. One process at a time has it."""
+
+    def __init__(self, config: JobConfig, source: Source, folder: Path, ledger: Ledger, *, resumed: bool) -> None:
+        self.config = config
+        self.source = source
+        self.folder = folder
+        self.resumed = resumed
+        self._ledger = ledger
+        self.finished_before = len(ledger.done) - (len(ledger.failed) if config.retry_failed else 0)
+
+    @classmethod
+    def open(cls, config: JobConfig, task: Task, source: Source, now: float) -> Job:
+        """Find the interrupted run of the same work, or begin a new one. Raises `UsageError` before any spend."""
+        check_columns(task, source)
+        who = runs.identity(
+            task=config.task_name,
+            variant=config.variant,
+            data=source.spec,
+            selection=config.selection,
+            model=config.model,
+            base_url=config.server,
+            out=config.out,
+        )
+        digest, fingerprint = task.digest, source.fingerprint()
+        found = _found(config, who, digest, fingerprint, now)
+        manifest = runs.read_manifest(found) if found is not None else None
+        stamp = None
+        if config.out is not None:
+            stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, inputs=source.paths)
+        folder = found or runs.create(config.root, Path(config.task_name).stem, now)
+        ledger = Ledger.open(folder)
+        if manifest is None:
+            manifest = runs.Manifest(
+                run=folder.name,
+                identity=who,
+                task=config.task_name,
+                data=source.spec,
+                model=config.model,
+                provider=config.provider,
+                version=__version__,
+                task_digest=digest,
+                data_fingerprint=fingerprint,
+                out_stamp=stamp,
+                started_at=now,
+            )
+        runs.write_manifest(folder, manifest, now)
+        if isinstance(source, StandardInput):
+            source.keep_in(folder)
+        return cls(config, source, folder, ledger, resumed=found is not None)
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """The rows still to be asked."""
+        done, failed = self._ledger.done, self._ledger.failed
+        async with aclosing(feed(self.source, READ_AHEAD)) as rows:
+            async for row in rows:
+                if row.n not in done or (self.config.retry_failed and row.n in failed):
+                    yield row
+
+    def keep(self, record: Record) -> None:
+        """Write a record; returns when it is written."""
+        self._ledger.append(record)
+
+    def spent(self) -> Decimal:
+        """US dollars that all attempts of this run have cost so far, earlier sessions included."""
+        return sum((record.cost or Decimal(0) for record in self._ledger.records()), Decimal(0))
+
+    def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
+        """Write the results in row order and the summary; unless interrupted, the run is over."""
+        try:
+            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep)
+            summary = summarise(
+                self._ledger.ordered(),
+                replaced=self._ledger.replaced(),
+                run=self.folder.name,
+                task=self.config.task_name,
+                model=self.config.model,
+                provider=self.config.provider,
+                wall_s=wall_s,
+                now=now,
+                resumed=self.finished_before,
+                interrupted=interrupted,
+                results=str(path),
+            )
+            runs.finish(self.folder, summary, now)
+        finally:
+            self.close()
+        return summary
+
+    def close(self) -> None:
+        """Let go of the run; it can be resumed."""
+        self._ledger.close()
+
+
+def _found(config: JobConfig, who: runs.Identity, digest: str, fingerprint: str | None, now: float) -> Path | None:
+    if config.fresh:
+        runs.abandon(config.root, who, now)
+        return None
+    if not config.resume:
+        return None
+    if config.retry_failed:
+        last = runs.find_last(config.root, who)
+        if last is None:
+            raise RunError(f"--retry-failed: there is no run of this task and data in {config.root}")
+        return last
+    return runs.find_unfinished(config.root, who, task_digest=digest, data_fingerprint=fingerprint)
+
+
+def check_columns(task: Task, source: Source) -> None:
+    """`DataError` when the prompt uses a column that the data does not have at all."""
+    columns: Iterable[str] | None = source.columns
+    looked_at = ""
+    if columns is None:
+        if source.blocking or not source.repeatable:
+            return
+        columns = dict.fromkeys(name for row in islice(source, LOOKED_AT) if row.data is not None for name in row.data)
+        looked_at = f" in its first {LOOKED_AT} rows"
+        if not columns:
+            return
+    missing = [name for name in task.columns if name not in columns]
+    if missing:
+        hint = f" ({source.hint})" if source.hint else ""
+        raise DataError(
+            f"the prompt uses {{{{ {missing[0]} }}}}, but {source.spec} has no column {missing[0]!r}{looked_at}: "
+            f"it has {', '.join(list(columns)[:20])}{hint}; correct the prompt, or use --map {missing[0]}=COLUMN"
+        )

@@ -1,0 +1,80 @@
+"""A row, what was asked and what came of it, as one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from trivet.errors import RequestError, TrivetError, UsageError
+from trivet.jobs.sources import Row
+from trivet.records import Failure, Record
+from trivet.tasks.output import to_jsonable
+from trivet.types import Reply
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What one row came to: `output` from a reply that was accepted, or the `error` that stands in its way."""
+
+    output: Any = None
+    error: TrivetError | None = None
+    reply: Reply | None = None
+    input_chars: int = 0
+
+    @property
+    def failure(self) -> Failure | None:
+        """The error as it is recorded; whatever is wrong with the row itself is called `bad_row`."""
+        if self.error is None:
+            return None
+        code = "bad_row" if isinstance(self.error, UsageError) else self.error.code
+        return Failure(code=code, message=str(self.error))
+
+
+def record_of(row: Row, identity: int | str, outcome: Outcome, kept: tuple[str, ...], at: float) -> Record:
+    """The record of a row. `kept`: columns to copy; `at`: Unix time."""
+    failure = outcome.failure
+    fields: dict[str, Any] = {
+        "n": row.n,
+        "id": identity,
+        "output": UNSET if failure else to_jsonable(outcome.output),
+        "error": failure,
+        "kept": ({name: row.data[name] for name in kept if name in row.data} or None) if row.data else None,
+        "input_chars": outcome.input_chars,
+        "at": at,
+    }
+    if outcome.reply is not None:
+        fields |= _of_reply(outcome.reply, accepted=failure is None)
+    elif isinstance(outcome.error, RequestError):
+        fields |= _of_failed_request(outcome.error)
+    return Record(**fields)
+
+
+def _of_reply(reply: Reply, *, accepted: bool) -> dict[str, Any]:
+    return {
+        "text": None if accepted else reply.text or reply.refusal,
+        "source": reply.source,
+        "model": reply.model,
+        "tier": reply.tier,
+        "response_id": reply.id,
+        "request_id": reply.request_id,
+        "usage": reply.usage,
+        "cost": reply.cost,
+        "saved": reply.saved,
+        "latency": reply.latency,
+        "queued": reply.queued,
+        "ttft": reply.ttft,
+        "attempts": reply.attempts,
+        "stored_at": reply.stored_at,
+        "output_chars": len(reply.text),
+        "simulated": reply.simulated,
+    }
+
+
+def _of_failed_request(error: RequestError) -> dict[str, Any]:
+    return {
+        "source": "provider",
+        "cost": error.cost,
+        "attempts": error.attempts,
+        "latency": error.latency,
+        "queued": error.queued,
+    }

@@ -1,0 +1,215 @@
+"""Rows to results: so many at once, each ended by a result or a reason, on disk before anybody is told.
+
+A feeder reads rows as they are wanted; workers ask, judge and record. What no other row could survive either
+(a refused key, a spent budget, a full disk) stops the run: no new rows start, those in flight may finish, and
+the rows without a record are asked when the run is resumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+
+from trivet.errors import (
+    AnswerError,
+    DataError,
+    MachineError,
+    ProtocolError,
+    RequestError,
+    TransportError,
+    TrivetError,
+    UsageError,
+)
+from trivet.jobs.recording import Outcome, record_of
+from trivet.jobs.sources import Row
+from trivet.records import Failure, Record
+from trivet.tasks.task import Task
+from trivet.types import Reply, Request
+
+UNREACHED_ROWS = 5
+"""So many rows may fail on the wire before a server that has never answered is taken for unreachable."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What a row became: `output` or `error`. `row`: its data; `reply`: the call behind it, where there is one."""
+
+    id: int | str
+    n: int
+    row: dict[str, Any] | None
+    output: Any = None
+    error: Failure | None = None
+    reply: Reply | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result."""
+        return self.error is None
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """A run at this moment: rows started and finished; of the finished, those ok, failed, and not sent."""
+
+    started: int
+    finished: int
+    ok: int
+    failed: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerConfig:
+    """`workers` rows at once; `id_column` names rows, `kept_columns` are copied to their records."""
+
+    model: str
+    workers: int
+    id_column: str | None = None
+    kept_columns: tuple[str, ...] = ()
+    cacheable: bool = True
+
+
+class Runner:
+    """Runs one task over rows.
+
+    `ask` is the engine; `keep` writes a record and returns when it is written; `publish` then hands out the
+    result, and may make the run wait. `now`: Unix time.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        ask: Callable[[Request], Awaitable[Reply]],
+        config: RunnerConfig,
+        *,
+        keep: Callable[[Record], None],
+        publish: Callable[[Result], Awaitable[None]] | None,
+        now: Callable[[], float],
+    ) -> None:
+        self._task = task
+        self._ask = ask
+        self._config = config
+        self._keep = keep
+        self._publish = publish
+        self._now = now
+        self._rows: asyncio.Queue[Row | None] = asyncio.Queue(maxsize=2 * config.workers)
+        self._stopping = asyncio.Event()
+        self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
+        self._reached = False
+        self.stopped: TrivetError | None = None
+
+    async def run(self, rows: AsyncIterator[Row], grace: float) -> None:
+        """Until every row has its record, or the run is stopped and rows in flight have had `grace` seconds."""
+        async with asyncio.TaskGroup() as group:
+            feeder = group.create_task(self._feed(rows))
+            crew = [group.create_task(self._work()) for _ in range(self._config.workers)]
+            guard = group.create_task(self._end_late(crew, grace))
+            await asyncio.wait(crew)
+            guard.cancel()
+            feeder.cancel()
+
+    def stop(self, reason: TrivetError | None = None) -> None:
+        """Start no more rows. The first reason given is the one that counts."""
+        self.stopped = self.stopped or reason
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        while not self._rows.empty():
+            self._rows.get_nowait()
+        for _ in range(self._config.workers):  # wakes whoever waits for a row
+            self._rows.put_nowait(None)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was stopped before its rows came to an end."""
+        return self._stopping.is_set()
+
+    async def _end_late(self, crew: list[asyncio.Task[None]], grace: float) -> None:
+        await self._stopping.wait()
+        _, late = await asyncio.wait(crew, timeout=grace)
+        for worker in late:
+            worker.cancel()
+
+    async def _feed(self, rows: AsyncIterator[Row]) -> None:
+        try:
+            async for row in rows:
+                await self._rows.put(row)
+            for _ in range(self._config.workers):
+                await self._rows.put(None)
+        except (UsageError, MachineError) as error:
+            self.stop(error)
+
+    async def _work(self) -> None:
+        while True:
+            row = await self._rows.get()
+            if row is None or self._stopping.is_set():
+                return
+            self._started += 1
+            try:
+                outcome = await self._outcome(row)
+                if outcome is not None:
+                    await self._finish(row, outcome)
+            except MachineError as error:
+                self.stop(error)
+
+    async def _outcome(self, row: Row) -> Outcome | None:
+        """What the row came to; None when the run stops over it, and it is to be asked again."""
+        if row.data is None:
+            return Outcome(error=DataError(row.error or f"bad row at {row.place}"))
+        characters = 0
+        reply: Reply | None = None
+        try:
+            request = self._task.request(
+                row.data, model=self._config.model, cacheable=self._config.cacheable, label=str(row.n)
+            )
+            characters = request.characters
+            reply = await self._ask(request)
+            self._reached = True
+            return Outcome(output=self._task.result(reply), reply=reply, input_chars=characters)
+        except RequestError as error:
+            if self._ends_run(error):
+                self.stop(error)
+                return None
+            return Outcome(error=error, input_chars=characters)
+        except (AnswerError, UsageError) as error:
+            return Outcome(error=error, reply=reply, input_chars=characters)
+
+    def _ends_run(self, error: RequestError) -> bool:
+        """Whether no other row can fare better, so that going on would only fail them one by one."""
+        if error.fatal:
+            return True
+        on_the_wire = isinstance(error, TransportError | ProtocolError)
+        if self._reached or not on_the_wire:
+            self._reached = True
+            return False
+        self._wire_failures += 1
+        connecting = isinstance(error, TransportError) and not error.sent
+        return connecting or self._wire_failures >= UNREACHED_ROWS
+
+    async def _finish(self, row: Row, outcome: Outcome) -> None:
+        column = self._config.id_column
+        identity = row.n if column is None or row.data is None else row.data.get(column, row.n)
+        if not isinstance(identity, int | str):
+            identity = str(identity)
+        self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now()))
+        failure = outcome.failure
+        self._ok += failure is None
+        self._failed += failure is not None
+        self._hits += outcome.reply is not None and outcome.reply.source != "provider"
+        if self._publish is not None:
+            result = Result(
+                id=identity, n=row.n, row=row.data, output=outcome.output, error=failure, reply=outcome.reply
+            )
+            await self._publish(result)
+
+    def progress(self) -> Progress:
+        """Counts at this moment."""
+        return Progress(
+            started=self._started,
+            finished=self._ok + self._failed,
+            ok=self._ok,
+            failed=self._failed,
+            hits=self._hits,
+        )

@@ -1,0 +1,246 @@
+"""The figures of a run from its records, in bounded memory: two floats for each reply of the provider.
+
+Rows are counted by the last record of each; money, tokens and attempts over all records, because a failed
+attempt that was asked again was billed all the same.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trivet.records import Record
+from trivet.stats.percentiles import Percentiles
+from trivet.summary import Calls, Latency, Summary, Tokens
+from trivet.types import Usage
+
+MAX_LABELS = 100
+"""Distinct outputs beyond which they are no labels, and are not counted."""
+
+MAX_LABEL = 64
+"""Characters beyond which an output is no label."""
+
+TOO_MANY_REQUESTS = 429
+
+
+class Totals:
+    """Counts what happened to rows, record by record."""
+
+    def __init__(self) -> None:
+        self._ok = self._failed = 0
+        self._outputs: Counter[str] | None = Counter()
+        self._failures: Counter[str] = Counter()
+        self._by_source: Counter[str] = Counter()
+        self._characters = Means()
+        self._money = Money()
+        self._latency = array("d")
+        self._ttft = array("d")
+        self._oldest_hit: float | None = None  # Unix time
+
+    def add(self, record: Record) -> None:
+        """Count the last record of a row."""
+        if record.error is None:
+            self._ok += 1
+            self._count_output(record.output)
+        else:
+            self._failed += 1
+            self._failures[record.error.code] += 1
+        self._characters.add(record)
+        self._add_call(record)
+
+    def add_replaced(self, record: Record) -> None:
+        """Count what was spent on a record that a later one of the same row replaces."""
+        self._add_call(record)
+
+    def _add_call(self, record: Record) -> None:
+        self._money.add(record)
+        if record.source is not None:
+            self._by_source[record.source] += 1
+        if record.source == "provider" and record.model is not None:  # a reply came, whatever it was worth
+            if record.latency is not None:
+                self._latency.append(record.latency)
+            if record.ttft is not None:
+                self._ttft.append(record.ttft)
+        if record.source == "cache" and record.stored_at is not None:
+            self._oldest_hit = min(record.stored_at, self._oldest_hit or record.stored_at)
+
+    def _count_output(self, output: object) -> None:
+        if self._outputs is None:
+            return
+        label = str(output).lower() if isinstance(output, bool) else output
+        if isinstance(label, str) and len(label) <= MAX_LABEL:
+            self._outputs[label] += 1
+        if not isinstance(label, str) or len(label) > MAX_LABEL or len(self._outputs) > MAX_LABELS:
+            self._outputs = None
+
+    def summary(
+        self,
+        *,
+        run: str,
+        task: str,
+        model: str,
+        provider: str,
+        wall_s: float,
+        now: float,
+        resumed: int = 0,
+        interrupted: bool = False,
+        results: str | None = None,
+    ) -> Summary:
+        """The figures so far. `resumed`: of the rows, those that were there before these `wall_s` seconds."""
+        rows = self._ok + self._failed
+        hits, coalesced = self._by_source["cache"], self._by_source["coalesced"]
+        money = self._money
+        return Summary(
+            run=run,
+            task=task,
+            model=model,
+            provider=provider,
+            rows=rows,
+            ok=self._ok,
+            failed=self._failed,
+            wall_s=wall_s,
+            rows_per_s=(rows - resumed) / wall_s if wall_s > 0 else None,
+            calls=Calls(
+                sent=self._by_source["provider"],
+                cache_hits=hits,
+                coalesced=coalesced,
+                attempts=money.attempts,
+                retries=money.retries,
+                rate_limited=money.rate_limited,
+            ),
+            cache_hit_rate=(hits + coalesced) / rows if rows else None,
+            latency_s=latency_of(self._latency),
+            ttft_s=latency_of(self._ttft) if self._ttft else None,
+            tokens=money.tokens(),
+            cost_usd=money.cost,
+            saved_usd=money.saved,
+            counts=dict(self._outputs.most_common()) if self._outputs else {},
+            failures=dict(self._failures.most_common()),
+            input_chars_mean=self._characters.input(),
+            output_chars_mean=self._characters.output(),
+            oldest_hit_s=None if self._oldest_hit is None else max(0.0, now - self._oldest_hit),
+            possibly_billed=money.possibly_billed,
+            interrupted=interrupted,
+            results=results,
+        )
+
+
+class Money:
+    """Attempts, tokens and dollars; what is not known of one call is not known of the sum."""
+
+    def __init__(self) -> None:
+        self.cost: Decimal | None = Decimal(0)
+        self.saved: Decimal | None = Decimal(0)
+        self.attempts = self.retries = self.rate_limited = self.possibly_billed = 0
+        self._input = self._cached = self._output = self._reasoning = 0
+
+    def add(self, record: Record) -> None:
+        """Count a call."""
+        if self.cost is not None:
+            self.cost = None if record.cost is None else self.cost + record.cost
+        if record.source == "provider" or record.source is None:
+            self._add_attempts(record)
+        elif self.saved is not None:
+            self.saved = None if record.saved is None else self.saved + record.saved
+
+    def _add_attempts(self, record: Record) -> None:
+        attempts = record.attempts
+        self.attempts += len(attempts)
+        self.retries += max(0, len(attempts) - 1)
+        for attempt in attempts:
+            self.rate_limited += attempt.status == TOO_MANY_REQUESTS
+            self.possibly_billed += attempt.possibly_billed
+            self._add_usage(attempt.usage)
+        if not attempts:
+            self._add_usage(record.usage)
+
+    def _add_usage(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self._input += usage.input
+            self._cached += usage.cached_input
+            self._output += usage.output
+            self._reasoning += usage.reasoning
+
+    def tokens(self) -> Tokens:
+        """Tokens billed."""
+        return Tokens(input=self._input, cached_input=self._cached, output=self._output, reasoning=self._reasoning)
+
+
+class Means:
+    """Mean lengths: of the prompts that were asked, of the answers that came."""
+
+    def __init__(self) -> None:
+        self._prompts = self._prompt_characters = 0
+        self._answers = self._answer_characters = 0
+
+    def add(self, record: Record) -> None:
+        """Count a row's prompt and answer, if it got so far."""
+        if record.source is not None:
+            self._prompts += 1
+            self._prompt_characters += record.input_chars
+        if record.model is not None:
+            self._answers += 1
+            self._answer_characters += record.output_chars
+
+    def input(self) -> float | None:
+        """Characters a prompt."""
+        return self._prompt_characters / self._prompts if self._prompts else None
+
+    def output(self) -> float | None:
+        """Characters an answer."""
+        return self._answer_characters / self._answers if self._answers else None
+
+
+def latency_of(seconds: Iterable[float]) -> Latency:
+    """Mean, maximum and the percentiles that so many values can support."""
+    values = seconds if isinstance(seconds, array) else array("d", seconds)
+    if not values:
+        return Latency()
+    percentiles = Percentiles(values)
+    return Latency(
+        mean=sum(values) / len(values),
+        p50=percentiles.at(0.50),
+        p90=percentiles.at(0.90),
+        p95=percentiles.at(0.95),
+        p99=percentiles.at(0.99),
+        max=max(values),
+    )
+
+
+def summarise(
+    records: Iterable[Record],
+    *,
+    replaced: Iterable[Record] = (),
+    run: str,
+    task: str,
+    model: str,
+    provider: str,
+    wall_s: float,
+    now: float,
+    resumed: int = 0,
+    interrupted: bool = False,
+    results: str | None = None,
+) -> Summary:
+    """The figures of a run. `records`: the last of each row; `replaced`: earlier ones, which cost money too.
+
+    `provider`: "simulated" or the server's host. `wall_s`: seconds this took, until the Unix time `now`;
+    `resumed`: rows that had their record before that. `results`: where the results file is.
+    """
+    totals = Totals()
+    for record in records:
+        totals.add(record)
+    for record in replaced:
+        totals.add_replaced(record)
+    return totals.summary(
+        run=run,
+        task=task,
+        model=model,
+        provider=provider,
+        wall_s=wall_s,
+        now=now,
+        resumed=resumed,
+        interrupted=interrupted,
+        results=results,
+    )

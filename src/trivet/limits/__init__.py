@@ -1,0 +1,1 @@
+"""How fast and how much: pure estimators that know no clock and no loop."""

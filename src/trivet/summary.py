@@ -1,0 +1,144 @@
+"""A whole run in figures: what is written to `summary.json`, and the same in words."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from trivet.wording import SIMULATED, dollars, plain, seconds
+
+
+class Latency(Struct, frozen=True, kw_only=True):
+    """Seconds over the replies of the provider (hits left out); None where the sample can't support it."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class Calls(Struct, frozen=True, kw_only=True):
+    """How the rows were answered, and what it took."""
+
+    sent: int = 0
+    cache_hits: int = 0
+    coalesced: int = 0
+    attempts: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """Tokens billed over all attempts; `cached_input` is part of `input`, `reasoning` of `output`."""
+
+    input: int = 0
+    cached_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A whole run in figures: what `trivet run --json` prints. A figure that is not known is None."""
+
+    run: str
+    task: str
+    model: str
+    provider: str  # "simulated", or the server's host
+    rows: int
+    ok: int
+    failed: int
+    wall_s: float
+    rows_per_s: float | None
+    calls: Calls
+    cache_hit_rate: float | None
+    latency_s: Latency
+    ttft_s: Latency | None
+    tokens: Tokens
+    cost_usd: Decimal | None
+    saved_usd: Decimal | None
+    counts: dict[str, int]
+    failures: dict[str, int]
+    input_chars_mean: float | None
+    output_chars_mean: float | None
+    oldest_hit_s: float | None
+    possibly_billed: int
+    interrupted: bool
+    results: str | None
+
+    def __str__(self) -> str:
+        return summary_text(self)
+
+
+def summary_text(summary: Summary) -> str:
+    """The whole summary as text; what the simulator made up is called so."""
+    pairs = [
+        ("rows", _rows(summary)),
+        ("total time", f"{seconds(summary.wall_s)}{_rate(summary)}"),
+        ("latency", _latency(summary.latency_s)),
+        ("time to first token", _latency(summary.ttft_s) if summary.ttft_s else ""),
+        ("calls", _calls(summary)),
+        ("cache hit rate", _percent(summary.cache_hit_rate)),
+        ("tokens", _tokens(summary)),
+        ("cost", _cost(summary)),
+        ("categories", ", ".join(f"{plain(k)} {n}" for k, n in list(summary.counts.items())[:12])),
+        ("failures", ", ".join(f"{code} {n}" for code, n in summary.failures.items())),
+        ("results", summary.results or ""),
+    ]
+    title = f"{summary.task} · {summary.model} · {summary.provider}"
+    lines = [title, *(f"  {name:20} {text}" for name, text in pairs if text)]
+    if summary.provider == "simulated":
+        lines.append(f"  {SIMULATED}")
+    if summary.cost_usd is None:
+        lines.append("  warning: the price of some calls is not known, so neither is the cost")
+    return "\n".join(lines)
+
+
+def _rows(summary: Summary) -> str:
+    failed = f", {summary.failed:,} failed" if summary.failed else ""
+    return f"{summary.ok:,} of {summary.rows:,} ok{failed}{', interrupted' if summary.interrupted else ''}"
+
+
+def _rate(summary: Summary) -> str:
+    return f" ({summary.rows_per_s:,.1f} rows/s)" if summary.rows_per_s else ""
+
+
+def _latency(latency: Latency) -> str:
+    if latency.mean is None:
+        return "no call was sent"
+    parts = [f"mean {seconds(latency.mean)}"]
+    for name in ("p50", "p90", "p95", "p99"):
+        value = getattr(latency, name)
+        if value is not None:
+            parts.append(f"{name} {seconds(value)}")
+    return ", ".join([*parts, f"max {seconds(latency.max)}"])
+
+
+def _calls(summary: Summary) -> str:
+    calls = summary.calls
+    parts = [f"{calls.sent:,} sent", f"{calls.cache_hits:,} from the cache", f"{calls.coalesced:,} shared"]
+    if calls.retries:
+        parts.append(f"{calls.retries:,} retries")
+    if calls.rate_limited:
+        parts.append(f"{calls.rate_limited:,} refused for pace")
+    if summary.possibly_billed:
+        parts.append(f"{summary.possibly_billed:,} possibly billed without an answer")
+    return ", ".join(parts)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.0f} %"
+
+
+def _tokens(summary: Summary) -> str:
+    tokens = summary.tokens
+    extra = f", {tokens.reasoning:,} of them reasoning" if tokens.reasoning else ""
+    cached = f" ({tokens.cached_input:,} cached)" if tokens.cached_input else ""
+    return f"{tokens.input:,} in{cached}, {tokens.output:,} out{extra}"
+
+
+def _cost(summary: Summary) -> str:
+    saved = f", {dollars(summary.saved_usd)} saved" if summary.saved_usd else ""
+    return f"{dollars(summary.cost_usd)}{saved}"

@@ -1,0 +1,386 @@
+"""HTTP by aiohttp: one session per event loop and process, opened on first use, closed as its loop ends.
+
+Two things are done here rather than by aiohttp. An exchange that ends early aborts its socket, where aiohttp
+closes it, which first waits for what is unsent. Content codings are undone here, because aiohttp takes a
+gzip body that was cut for a whole one. A request that may have left is never repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, TypeVar
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from trivet.errors import TransportError, TransportKind
+from trivet.transport.connections import Connector, Flight, current, tracing
+from trivet.transport.decoding import PIECE, Decoder, DecodingError, decoder
+from trivet.transport.failures import explain, peer_of
+from trivet.transport.protocol import MAX_BODY, TransportStatistics
+from trivet.types import HttpCall, HttpReply, HttpStream, Timeouts
+
+T = TypeVar("T")
+
+FAILURES = (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError, RuntimeError, ValueError)
+"""Everything that the library raises; cancellation is none of it."""
+
+MAX_HEADER = 64 * 1024  # bytes of one header
+LARGE_BODY = 1024 * 1024  # bytes from which aiohttp wants a request's body as a file
+IDLE = 15.0  # seconds that a connection is kept unused; balancers and NATs forget longer ones silently
+DNS_TTL = 60  # seconds
+CLOSING = 1.0  # seconds to wait for another thread's event loop
+ACCEPTED = {"accept-encoding": "gzip, deflate"}
+AUTOMATIC = ("accept", "accept-encoding", "content-type", "user-agent")
+
+
+def go_direct(url: str) -> str | None:
+    """No proxy for any URL."""
+    return None
+
+
+class AiohttpTransport:
+    """Makes HTTP exchanges over aiohttp, from any number of event loops, threads and forked processes.
+
+    `proxies` names the proxy for a URL, or None (see `trivet.transport.proxies.proxy_for`). `ssl_context`
+    replaces the standard library's default context. There are as many connections as exchanges at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxies: Callable[[str], str | None] = go_direct,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._proxy_for = lru_cache(maxsize=256)(proxies)
+        self._ssl_context = ssl_context
+        self._closed = False
+        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self._inherited: list[_Session] = []
+        self._past_exchanges = 0
+        self._past_connections = 0
+
+    def __repr__(self) -> str:
+        n = self.statistics()
+        return f"<AiohttpTransport exchanges={n.exchanges} connections={n.connections} open={n.open}>"
+
+    async def fetch(self, call: HttpCall) -> HttpReply:
+        """Send, and return the whole reply, whatever its status; failures are `TransportError`."""
+        return await self._exchange(call).whole()
+
+    def stream(self, call: HttpCall) -> AbstractAsyncContextManager[HttpStream]:
+        """Send, and return the reply once its head has come; leaving early closes the connection."""
+        return self._exchange(call)
+
+    async def close(self) -> None:
+        """Close every connection; exchanges under way fail, and later ones are refused."""
+        self._closed = True
+        here = asyncio.get_running_loop()
+        for loop, session in list(self._sessions.items()):
+            if session.pid != os.getpid() or loop.is_closed():
+                continue
+            if loop is here:
+                await session.guard.aclose()
+            elif loop.is_running():
+                closing = asyncio.run_coroutine_threadsafe(_close(session), loop)
+                await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSING)
+            # A loop that is at rest, or about to end, closes its session itself.
+        await self._sweep()
+
+    def statistics(self) -> TransportStatistics:
+        """Counts since the start, over all event loops of this process."""
+        sessions = list(self._sessions.values())
+        return TransportStatistics(
+            exchanges=self._past_exchanges + sum(session.exchanges for session in sessions),
+            connections=self._past_connections + sum(session.connector.opened for session in sessions),
+            open=sum(len(session.under_way) for session in sessions if session.pid == os.getpid()),
+        )
+
+    def _exchange(self, call: HttpCall) -> _Exchange:
+        return _Exchange(call, self._session, self._proxy_for)
+
+    async def _session(self) -> _Session:
+        """The session of the running event loop."""
+        if self._closed:
+            raise _final("the transport is closed: make a new client", kind="closed", sent=False)
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None or session.pid != os.getpid() or session.http.closed:
+            await self._sweep()
+            session = self._sessions[loop] = _Session(self._ssl_context)
+            await anext(session.guard)
+        return session
+
+    async def _sweep(self) -> None:
+        """Let go of the sessions of another process, and of event loops that are over."""
+        for loop, session in list(self._sessions.items()):
+            if session.pid != os.getpid():
+                # Sockets and epoll are shared with the parent: nothing of it may be closed, or collected.
+                self._inherited.append(session)
+                session.http.detach()
+            elif loop.is_closed() or session.http.closed:
+                await session.http.close()
+            else:
+                continue
+            if self._sessions.pop(loop, None) is session:
+                self._past_exchanges += session.exchanges
+                self._past_connections += session.connector.opened
+
+
+class _Session:
+    """What belongs to one event loop: its connections, and the exchanges under way."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None) -> None:
+        self.pid = os.getpid()
+        self.exchanges = 0
+        self.under_way: set[_Exchange] = set()
+        self.connector = Connector(
+            ssl=ssl_context or True,
+            keepalive_timeout=IDLE,
+            ttl_dns_cache=DNS_TTL,
+            resolver=aiohttp.ThreadedResolver(),
+        )
+        self.http = aiohttp.ClientSession(
+            connector=self.connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=AUTOMATIC,
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
+            trace_configs=[tracing()],
+        )
+        self.guard = _guard(self.http, self.under_way)
+
+
+async def _guard(http: aiohttp.ClientSession, under_way: set[_Exchange]) -> AsyncGenerator[None, None]:
+    """Suspended until `aclose`, which an event loop calls on every generator as it shuts down."""
+    try:
+        yield
+    finally:
+        for exchange in list(under_way):
+            exchange.drop()
+        await http.close()
+
+
+async def _close(session: _Session) -> None:
+    await session.guard.aclose()
+
+
+class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
+    """One exchange: entering it sends and waits for the head, iterating it yields the body."""
+
+    def __init__(
+        self,
+        call: HttpCall,
+        session: Callable[[], Coroutine[Any, Any, _Session]],
+        proxy_for: Callable[[str], str | None],
+    ) -> None:
+        self._call = call
+        self._find_session = session
+        self._proxy_for = proxy_for
+        self._proxy: str | None = None
+        self._session: _Session | None = None
+        self._flight = Flight(has_body=bool(call.body))
+        self._response: aiohttp.ClientResponse | None = None
+        self._content: aiohttp.StreamReader = aiohttp.EMPTY_PAYLOAD
+        self._decoder: Decoder | None = None
+        self._scope: asyncio.Timeout | None = None
+        self._deadline = 0.0
+        self._dropped = False
+        self._ends_with_connection = False
+        self._read = 0
+        self._decoded = 0
+
+    async def whole(self) -> HttpReply:
+        """Send, and return the whole reply."""
+        session = await self._begin()
+        try:
+            return await self._bounded(self._fetch(session))
+        finally:
+            self._end()
+
+    async def __aenter__(self) -> HttpStream:
+        session = await self._begin()
+        try:
+            status, headers = await self._bounded(self._send(session))
+        except BaseException:
+            self._end()
+            raise
+        return HttpStream(status=status, headers=headers, chunks=self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    async def __anext__(self) -> bytes:
+        if chunk := await self._bounded(self._next_chunk()):
+            return chunk
+        raise StopAsyncIteration
+
+    def drop(self) -> None:
+        """The transport closes: fail at the next step, at once where one is awaited."""
+        self._dropped = True
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(0.0)
+
+    async def _begin(self) -> _Session:
+        session = self._session = await self._find_session()
+        self._deadline = asyncio.get_running_loop().time() + self._call.timeouts.total
+        session.exchanges += 1
+        session.under_way.add(self)
+        return session
+
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` within the total time, its failures as `TransportError`."""
+        scope = asyncio.timeout_at(self._deadline)
+        try:
+            async with scope:
+                self._scope = scope
+                return await work
+        except DecodingError as error:
+            failure = self._unreadable(str(error), "encoding")
+        except FAILURES as error:
+            failure = self._explain(error, scope.expired())
+        finally:
+            self._scope = None
+        # Raised out here it carries no exception of the library, which holds the request's headers.
+        raise failure
+
+    async def _fetch(self, session: _Session) -> HttpReply:
+        status, headers = await self._send(session)
+        chunks = []
+        while chunk := await self._next_chunk():
+            chunks.append(chunk)
+        return HttpReply(status=status, headers=headers, body=b"".join(chunks))
+
+    async def _send(self, session: _Session) -> tuple[int, dict[str, str]]:
+        """The status and the headers of the reply."""
+        call = self._call
+        self._proxy = self._proxy_for(call.url)
+        if self._proxy is not None and not self._proxy.startswith(("http://", "https://")):
+            raise _final(
+                f"the proxy {peer_of(self._proxy)} is neither http:// nor https://: check HTTPS_PROXY",
+                kind="connect",
+                sent=False,
+            )
+        token = current.set(self._flight)
+        try:
+            response = self._response = await session.http.request(
+                call.method,
+                call.url,
+                headers={**ACCEPTED, **call.headers},
+                data=io.BytesIO(call.body) if len(call.body) > LARGE_BODY else call.body or None,
+                proxy=self._proxy,
+                allow_redirects=False,
+                timeout=_limits(call.timeouts),
+                trace_request_ctx=self._flight,
+            )
+        finally:
+            current.reset(token)
+        self._content = self._flight.content = response.content
+        return response.status, self._read_head(response)
+
+    def _read_head(self, response: aiohttp.ClientResponse) -> dict[str, str]:
+        """The headers as they hold for the body that is handed out."""
+        headers: dict[str, str] = {}
+        for name, value in response.headers.items():
+            name = name.lower()
+            if not value.isascii():  # what is no UTF-8 came as surrogates, which nothing could write down
+                value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        length = headers.get("content-length")
+        self._ends_with_connection = length is None and "transfer-encoding" not in headers
+        if length is not None and int(length) > MAX_BODY:
+            raise self._unreadable(f"its body of {length} bytes is over {MAX_BODY}", "too_large")
+        self._decoder = decoder(headers.get("content-encoding", ""))
+        if self._decoder is not None:
+            del headers["content-encoding"]
+            headers.pop("content-length", None)
+        return headers
+
+    async def _next_chunk(self) -> bytes:
+        """What came since the last one, decoded; empty at the end."""
+        while True:
+            if self._decoder is not None and (piece := self._decoder.pull()):
+                self._decoded = self._counted(self._decoded, piece)
+                if len(piece) == PIECE:
+                    await asyncio.sleep(0)  # more may follow without a wait, and others want to run
+                return piece
+            data = await self._content.readany()
+            if self._dropped:
+                raise self._closed()
+            self._read = self._counted(self._read, data)
+            if not data:
+                self._check_whole()
+            if not data or self._decoder is None:
+                return data
+            self._decoder.feed(data)
+
+    def _counted(self, so_far: int, data: bytes) -> int:
+        if so_far + len(data) > MAX_BODY:
+            raise self._unreadable(f"its body is over {MAX_BODY} bytes", "too_large")
+        return so_far + len(data)
+
+    def _check_whole(self) -> None:
+        lost_by = self._flight.lost_by()
+        if self._ends_with_connection and isinstance(lost_by, OSError):
+            raise lost_by  # a reset, which aiohttp takes for the end
+        if self._decoder is not None:
+            self._decoder.finish()
+
+    def _explain(self, error: BaseException, expired: bool) -> TransportError:
+        call, flight = self._call, self._flight
+        if self._dropped:
+            return self._closed()
+        lost_by = flight.lost_by()
+        if isinstance(error, aiohttp.ClientPayloadError) and isinstance(lost_by, OSError):
+            error = lost_by  # the body was cut by more than a close
+        return explain(
+            error,
+            peer=peer_of(call.url),
+            proxy=peer_of(self._proxy) if self._proxy else None,
+            sent=flight.sent,
+            timeouts=call.timeouts,
+            expired=expired,
+        )
+
+    def _closed(self) -> TransportError:
+        text = f"the transport was closed during the exchange with {peer_of(self._call.url)}: make a new client"
+        return _final(text, kind="closed", sent=self._flight.sent)
+
+    def _unreadable(self, reason: str, kind: TransportKind) -> TransportError:
+        text = f"the reply of {peer_of(self._call.url)} can't be read: {reason}; it may have been billed"
+        return TransportError(text, kind=kind, sent=True)
+
+    def _end(self) -> None:
+        """Leave nothing behind: a connection that is not back in the pool is closed at once."""
+        session, response = self._session, self._response
+        if session is not None:
+            session.under_way.discard(self)
+            session.connector.leave(self._flight)
+        if response is None or response.connection is not None:
+            self._flight.abort()
+        if response is not None:
+            response.close()
+
+
+@lru_cache(maxsize=64)
+def _limits(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+    """What the library watches: not the total, nor a read that may take as long as the total."""
+    read = timeouts.read if timeouts.read < timeouts.total else None
+    return aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=read)
+
+
+def _final(text: str, *, kind: TransportKind, sent: bool) -> TransportError:
+    """A failure that no later attempt can mend."""
+    error = TransportError(text, kind=kind, sent=sent)
+    error.retryable = False
+    return error

@@ -1,0 +1,141 @@
+"""What several rooms' tests share: a simulated provider, the command line as users run it, scripted servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trivet import sim
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples" / "triage"
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[sim.Simulator]:
+    """A simulated provider without limits or waits."""
+    with sim.start(sim.Scenario(time_scale=0.0)) as server:
+        yield server
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document of `--json`."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def trivet(tmp_path: Path) -> Command:
+    """Runs the command line in a folder of its own, with a key that any simulator takes."""
+
+    def run(
+        *arguments: str | Path, env: dict[str, str] | None = None, stdin: str | bytes = b"", timeout: float = 60
+    ) -> Ended:
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "TRIVET_"))}
+        variables |= {"XDG_CACHE_HOME": str(tmp_path / "home-cache"), "COLUMNS": "200", "OPENAI_API_KEY": "any"} | (
+            env or {}
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "trivet", *map(str, arguments)],
+            cwd=tmp_path,
+            env=variables,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@dataclass
+class Scripted:
+    """A server that gives every request the same answer, and remembers what came."""
+
+    url: str
+    requests: list[tuple[dict[str, str], bytes]]
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Scripted]]:
+    """Starts scripted servers on loopback."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int, body: bytes | Callable[[bytes], bytes], headers: dict[str, str] | None = None) -> Scripted:
+        seen: list[tuple[dict[str, str], bytes]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                got = self.rfile.read(int(self.headers["content-length"]))
+                seen.append((dict(self.headers.items()), got))
+                answer = body(got) if callable(body) else body
+                self.send_response(status)
+                for name, value in ({"content-type": "application/json"} | (headers or {})).items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return Scripted(f"http://127.0.0.1:{server.server_port}/v1", seen)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def response(text: str, **more: Any) -> bytes:
+    """A whole completed response object as the provider writes it; `more` replaces its fields."""
+    part = {"type": "output_text", "text": text, "annotations": []}
+    fields = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed",
+        "model": "gpt-5.4-mini",
+        "output": [{"type": "message", "role": "assistant", "content": [part]}],
+        "usage": {
+            "input_tokens": 20,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": 2,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 22,
+        },
+    }
+    return json.dumps(fields | more).encode()
+
+
+@pytest.fixture
+def answer() -> Callable[..., bytes]:
+    """Writes response objects: `answer("billing", status="incomplete")`."""
+    return response

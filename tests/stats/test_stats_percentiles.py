@@ -1,0 +1,69 @@
+"""Percentiles by nearest rank, and none where the sample is too small."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trivet.stats.percentiles import Percentiles, percentile
+
+samples = st.lists(st.floats(allow_nan=False), max_size=300)
+shares = st.integers(1, 99)
+
+
+@given(samples, shares)
+def test_is_the_smallest_value_with_its_share_at_or_below(values: list[float], hundredths: int) -> None:
+    """At least p of the sample is at or below the percentile, and less than p strictly below it."""
+    p = Fraction(hundredths, 100)
+    found = percentile(values, hundredths / 100)
+    if len(values) * min(p, 1 - p) < 1:
+        assert found is None
+        return
+    assert found is not None and found in values
+    assert Fraction(sum(v <= found for v in values), len(values)) >= p
+    assert Fraction(sum(v < found for v in values), len(values)) < p
+
+
+@pytest.mark.parametrize(("p", "least"), [(0.5, 2), (0.9, 10), (0.95, 20), (0.99, 100), (0.999, 1000)])
+def test_the_least_sample(p: float, least: int) -> None:
+    """p50 needs 2 values, p90 10, p95 20, p99 100: one fewer gives none."""
+    assert percentile(range(least - 1), p) is None
+    assert percentile(range(least), p) is not None
+
+
+def test_nearest_rank_by_hand() -> None:
+    """Of 1 to 100 the p-th percentile is p itself, with no rounding trouble at 0.07 or 0.29."""
+    sample = Percentiles(range(100, 0, -1))
+    assert [sample.at(k / 100) for k in range(1, 100)] == [float(k) for k in range(1, 100)]
+
+
+def test_an_empty_sample_has_none() -> None:
+    """No values, no percentile."""
+    assert percentile([], 0.5) is None
+    assert len(Percentiles([])) == 0
+
+
+def test_infinities_have_their_place_and_nan_has_none() -> None:
+    """Infinite values sort at the ends; a NaN is a ValueError."""
+    assert percentile([math.inf, -math.inf, 1.0], 0.5) == 1.0
+    with pytest.raises(ValueError, match="NaN"):
+        Percentiles([1.0, math.nan, 2.0])
+    with pytest.raises(ValueError, match="NaN"):
+        Percentiles([math.inf, math.nan, -math.inf])
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 50, -0.1, math.nan])
+def test_a_share_is_between_nought_and_one(p: float) -> None:
+    """A percentile written as 50 in place of 0.5 is refused, not answered."""
+    with pytest.raises(ValueError, match="share"):
+        percentile([1.0, 2.0], p)
+
+
+def test_a_million_values_are_sorted_once() -> None:
+    """A million floats give any percentile, and the input may be an iterator."""
+    sample = Percentiles(float(i * 7919 % 1_000_000) for i in range(1_000_000))
+    assert (sample.at(0.5), sample.at(0.99)) == (499_999.0, 989_999.0)
