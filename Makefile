@@ -17,7 +17,7 @@ help: ## this list
 
 demo: run-setup ## set up, label tickets with the simulated provider, compare two prompts; no key needed
 	$(BIN)/trivet run $(TRIAGE) --sim --cache sqlite:///.trivet/cache.db --runs .trivet/runs
-	$(BIN)/trivet compare $(TRIAGE) --variants verbose,concise --truth category --sim
+	$(BIN)/trivet compare $(TRIAGE) --variants verbose,concise --truth category --sim --time-alone --runs .trivet/runs
 
 check: style types layers shape ## style, types, the layers of the architecture, the shape of the files
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from trivet.client.client import AsyncClient as AsyncClient
     from trivet.client.run import AsyncRun as AsyncRun
     from trivet.client.run import Run as Run
-    from trivet.compare.compare import compare as compare
-    from trivet.compare.comparison import Comparison as Comparison
+    from trivet.comparison.compare import compare as compare
+    from trivet.comparison.result import Comparison as Comparison
     from trivet.engine.limit import Limits as Limits
     from trivet.jobs.runner import Result as Result
     from trivet.summary import Summary as Summary
@@ -34,7 +34,7 @@ _HOMES = {
     "AsyncClient": "trivet.client.client",
     "AsyncRun": "trivet.client.run",
     "Client": "trivet.client.blocking",
-    "Comparison": "trivet.compare.comparison",
+    "Comparison": "trivet.comparison.result",
     "Event": "trivet.types",
     "Labels": "trivet.tasks.labels",
     "Limits": "trivet.engine.limit",
@@ -46,7 +46,7 @@ _HOMES = {
     "Task": "trivet.tasks.task",
     "Text": "trivet.tasks.text",
     "Usage": "trivet.types",
-    "compare": "trivet.compare.compare",
+    "compare": "trivet.comparison.compare",
 }
 _ROOMS = ("errors", "sim")
 

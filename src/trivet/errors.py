@@ -22,8 +22,6 @@ below are mapped where that library's door is, never passed on bare.
 
 from __future__ import annotations
 
-import asyncio
-import copy
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -40,8 +38,9 @@ class TrivetError(Exception):
 
     def copy(self) -> Self:
         """The same error without a traceback, so that several waiters can each raise their own."""
-        twin = copy.copy(self)
-        twin.__traceback__ = None
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__)
+        twin.args = self.args
         return twin
 
 
@@ -189,7 +188,3 @@ class MissingExtra(TrivetError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional part: pip install 'trivet[{extra}]'")
         self.extra = extra
-
-
-class CancelledInQueue(asyncio.CancelledError):
-    """A cancellation that came while the request still waited for its permit: nothing was sent."""

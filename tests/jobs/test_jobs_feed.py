@@ -137,6 +137,7 @@ from trivet.jobs.sources import open_source
 async def main():
     async for row in feed(open_source("-", stdin=sys.stdin.buffer), 4):
         print(row.data, flush=True)
+        await asyncio.sleep(0.3)  # until the thread is in the read that never returns
         break
 asyncio.run(main())
 """

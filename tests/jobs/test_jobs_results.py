@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trivet.errors import MissingExtra, RunError
+from trivet.errors import MachineError, MissingExtra, RunError
 from trivet.jobs import results, runs
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.runs import Manifest
@@ -71,7 +71,7 @@ def test_csv_holds_the_text_as_it_is_and_json_for_the_rest(ledger: Ledger, tmp_p
 
 def test_parquet_holds_the_same(ledger: Ledger, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
-    path = results.write(ledger, tmp_path / "it's [1].parquet", keep=("lang",))
+    results.write(ledger, tmp_path / "it's [1].parquet", keep=("lang",))
     assert duckdb.execute("SELECT * FROM read_parquet(?)", [str(tmp_path / "it's [[]1].parquet")]).fetchall() == [
         ("a", "en", '=1+1\n"é😀" שלום, ', None, None),
         ("b", None, None, "refused", "no, thanks"),
@@ -116,9 +116,10 @@ def test_results_of_a_run_without_rows_are_an_empty_file_with_its_columns(tmp_pa
 def test_a_failed_write_leaves_the_old_file_and_no_litter(ledger: Ledger, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text("old")
+    runs.allow_replacing(ledger.folder, results.check_out(out, fresh=True) or "")
     with ledger.path.open("r+b") as file:  # damage met only while the results are written
         file.write(b"\xff" * 10)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(MachineError, match="damaged"):
         results.write(ledger, out)
     assert out.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["out.jsonl", "run"]
@@ -140,7 +141,7 @@ def test_a_new_file_is_fine_and_its_folder_is_made(tmp_path: Path) -> None:
 def test_a_file_of_another_run_needs_fresh(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text("{}\n")
-    with pytest.raises(RunError, match="exists and is not of this run: .* --fresh"):
+    with pytest.raises(RunError, match=r"exists and is not of this run: .* --fresh"):
         results.check_out(out)
     assert results.check_out(out, fresh=True) is not None
     assert out.read_text() == "{}\n"
@@ -152,6 +153,17 @@ def test_the_file_that_this_run_wrote_may_be_replaced_until_somebody_changes_it(
     out.write_text(out.read_text() + json.dumps({"id": 9, "output": "by hand"}))
     with pytest.raises(RunError, match="is not of this run"):
         results.check_out(out, manifest=runs.read_manifest(ledger.folder))
+
+
+def test_a_file_that_came_to_stand_there_during_the_run_is_not_overwritten(ledger: Ledger, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert results.check_out(out) is None
+    out.write_text("of another run")
+    with pytest.raises(RunError, match="written by another program since this run began"):
+        results.write(ledger, out)
+    assert out.read_text() == "of another run"
+    out.unlink()
+    assert results.write(ledger, out) == out
 
 
 def test_what_can_be_no_results_file_is_refused(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def finish(folder: Path, *, interrupted: bool = False) -> None:
 
 
 def unfinished(root: Path, who: Identity | None = None, **changes: Any) -> Path | None:
-    options: dict[str, Any] = {"task_digest": "t1", "data_fingerprint": "d1"}
-    return runs.find_unfinished(root, who or identity(), **(options | changes))
+    options: dict[str, Any] = {"task_digest": "t1", "data_fingerprint": "d1", "finished": False}
+    return runs.find(root, who or identity(), **(options | changes))
 
 
 def test_folders_of_one_second_are_different_private_and_named_after_the_task(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_interrupted_run_of_the_same_work_is_found(tmp_path: Path) -> None:
     assert unfinished(tmp_path) == folder
     finish(folder)
     assert unfinished(tmp_path) is None
-    assert runs.find_last(tmp_path, identity()) == folder
+    assert unfinished(tmp_path, finished=True) == folder
     assert unfinished(tmp_path / "none") is None
 
 
@@ -118,19 +118,13 @@ def test_only_the_newest_run_counts(tmp_path: Path) -> None:
     assert unfinished(tmp_path) is None
 
 
-def test_runs_that_are_abandoned_are_not_resumed(tmp_path: Path) -> None:
-    begun(tmp_path)
-    runs.abandon(tmp_path, identity(), NOW + 5)
-    assert unfinished(tmp_path) is None
-
-
 def test_what_has_changed_since_is_said(tmp_path: Path) -> None:
     folder = begun(tmp_path, task_parts={"prompt": "1", "output": "2", "params": "3"})
     with pytest.raises(RunError) as raised:
         unfinished(tmp_path, task_digest="t2", task_parts={"prompt": "1", "output": "9", "params": "8"})
     assert str(raised.value) == (
-        f"since the run {folder} was interrupted, the task triage.toml (output, params) has changed: "
-        "put that back to resume it, or use --fresh to start over"
+        f"since the run {folder} was begun, the task triage.toml (output, params) has changed: "
+        "put that back to take it up, or use --fresh to start over"
     )
     with pytest.raises(RunError, match=r"the data tickets\.jsonl has changed"):
         unfinished(tmp_path, data_fingerprint="d2")

@@ -12,6 +12,7 @@ import pytest
 
 from trivet.errors import DataError
 from trivet.jobs.rows import Row
+from trivet.jobs.select import Selection, select
 from trivet.jobs.stdin import StandardInput
 
 LINES = b'{"a":0}\n\n{"a":1}\nbad\n{"a":"\xc3\xa9"}\n'
@@ -95,6 +96,13 @@ def test_a_copy_that_was_cut_off_does_not_stand_in_for_no_input(tmp_path: Path) 
 def test_a_last_line_without_its_end_is_the_same_line_again(tmp_path: Path) -> None:
     list(rows_of(b"{}\n{}", tmp_path))
     assert len(list(rows_of(b"{}\n{}", tmp_path))) == 2
+
+
+def test_a_selection_of_it_keeps_all_that_was_read(tmp_path: Path) -> None:
+    selected = select(StandardInput(io.BytesIO(LINES)), Selection(shard=(2, 2)))
+    selected.keep_in(tmp_path)
+    assert [row.n for row in selected] == [1, 3]
+    assert (tmp_path / "input.jsonl").read_bytes() == LINES
 
 
 def test_csv_is_kept_as_csv_and_parquet_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from trivet.jobs.summary import Totals, latency_of, summarise
-from trivet.records import Calls, Failure, Latency, Record, Summary, Tokens
+from trivet.records import Failure, Record
+from trivet.summary import Calls, Latency, Summary, Tokens
 from trivet.types import Attempt, Usage
 
 USAGE = Usage(input=50, cached_input=10, output=3, reasoning=1)

@@ -106,7 +106,7 @@ def test_an_unconstrained_verbose_prompt_gets_a_longer_answer(provider: Any) -> 
     server = provider()
     concise = server.ask(PROMPT + TICKET).json["usage"]["output_tokens"]
     loose = server.ask(VERBOSE + TICKET)
-    explained = server.ask(VERBOSE + "Explain your reasoning in detail.\n" + TICKET)
+    explained = server.ask("Explain your reasoning in detail. " + VERBOSE + TICKET)
     assert concise < 6
     assert loose.json["usage"]["output_tokens"] > 5 * concise
     assert explained.json["usage"]["output_tokens"] > loose.json["usage"]["output_tokens"]

@@ -258,10 +258,11 @@ def test_the_digest_changes_with_whatever_can_change_a_result(change: dict[str, 
         {"model": DEFAULT_MODEL},
         {"plan": {"model": DEFAULT_MODEL}, "model": "gpt-6-luna"},
         {"instructions": ""},
+        {"prompt": PROMPT + "\n"},
     ],
 )
 def test_the_digest_stays_with_what_can_t_change_a_result(same: dict[str, Any]) -> None:
-    assert Task(PROMPT, output=LABELS, **same).digest == Task(PROMPT, output=LABELS).digest
+    assert Task(**{"prompt": PROMPT, "output": LABELS, **same}).digest == Task(PROMPT, output=LABELS).digest
 
 
 def test_the_digest_is_the_same_in_every_process() -> None:

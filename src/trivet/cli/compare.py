@@ -13,8 +13,8 @@ from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.run import open_data, overridden
 from trivet.cli.show import document, say
 from trivet.client.door import new_loop
-from trivet.compare.compare import CompareConfig, compare_async
-from trivet.compare.comparison import Comparison, table, verdicts
+from trivet.comparison.compare import CompareConfig, compare_async
+from trivet.comparison.result import Comparison, table, verdicts
 from trivet.errors import TaskError
 from trivet.jobs.rows import Source
 from trivet.tasks import file as task_file

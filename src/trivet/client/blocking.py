@@ -41,7 +41,7 @@ class Client:
             while (event := self._door.call(_next(events))) is not None:
                 yield event
         finally:
-            self._door.call(events.aclose())  # type: ignore[attr-defined]
+            self._door.call(events.aclose())
 
     def map(
         self,

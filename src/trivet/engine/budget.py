@@ -15,7 +15,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trivet.errors import BudgetError, CancelledInQueue, RequestError
+from trivet.engine.cancelled import CancelledInQueue
+from trivet.errors import BudgetError, RequestError
 from trivet.limits.account import Account, Room
 from trivet.prices.book import Book
 from trivet.types import Reply, Request
@@ -52,20 +53,17 @@ class Budget:
             cost = self._cost(request, reply, day)
             actual = reserved if cost is None else cost
         except RequestError as error:
-            actual = self._settle_failure(request, error, reserved, day)
             error.queued += waited
+            actual = self._settle_failure(request, error, reserved, day)
             raise
         except CancelledInQueue:
             actual = Decimal(0)
             raise
         finally:
             self._account.settle(reserved, actual)
-        return replace(
-            reply,
-            cost=cost,
-            attempts=tuple([replace(attempt, cost=cost) for attempt in reply.attempts]),
-            queued=reply.queued + waited,
-        )
+        queued = reply.queued + waited
+        attempts = tuple([replace(attempt, cost=cost, queued=queued) for attempt in reply.attempts])
+        return replace(reply, cost=cost, attempts=attempts, queued=queued)
 
     def _cost(self, request: Request, reply: Reply, day: date) -> Decimal | None:
         if reply.usage is None:
@@ -82,13 +80,16 @@ class Budget:
         elif error.possibly_billed:
             cost = None
         error.cost = cost
-        error.attempts = tuple(replace(a, cost=cost) for a in error.attempts)
+        error.attempts = tuple([replace(a, cost=cost, queued=error.queued) for a in error.attempts])
         return reserved if cost is None else cost
 
     async def _reserve(self, request: Request, day: date) -> tuple[Decimal, float]:
         """The amount set aside and the seconds waited for it. First come first served: nobody starves."""
         size = len(request.head) + len(request.tail)
-        worst = self._prices.worst_case(size, request.max_output, model=request.model, tier=request.tier, day=day)
+        cap = request.max_output
+        if not isinstance(cap, int) or cap <= 0:
+            cap = None  # compatible servers read "no cap" into it
+        worst = self._prices.worst_case(size, cap, model=request.model, tier=request.tier, day=day)
         if worst is None:
             raise BudgetError(
                 f"the most that a call of {request.model!r} can cost is not known, so no budget can hold: "

@@ -21,20 +21,26 @@ class Deadline:
 
     async def __call__(self, request: Request) -> Reply:
         """The reply in time, or a `DeadlineError` with what was tried until then."""
+        if self._seconds is None:
+            return await self._plainly(request, Interrupted())
         limit = asyncio.timeout(self._seconds)
         cut = Interrupted()
         try:
             async with limit:
-                try:
-                    return await self._inner(request)
-                except asyncio.CancelledError as cancelled:
-                    if isinstance(cancelled, Interrupted):
-                        cut = cancelled
-                    raise asyncio.CancelledError(*cancelled.args) from None
+                return await self._plainly(request, cut)
         except TimeoutError:
             if not limit.expired():
                 raise
             raise self._late(cut) from None
+
+    async def _plainly(self, request: Request, cut: Interrupted) -> Reply:
+        """The inner reply; a cancellation is noted in `cut` and goes on as a plain one."""
+        try:
+            return await self._inner(request)
+        except asyncio.CancelledError as cancelled:
+            if isinstance(cancelled, Interrupted):
+                cut.attempts, cut.queued = cancelled.attempts, cancelled.queued
+            raise asyncio.CancelledError(*cancelled.args) from None
 
     def _late(self, cut: Interrupted) -> DeadlineError:
         error = DeadlineError(f"no reply within the deadline of {self._seconds:g} s, retries and waits included")

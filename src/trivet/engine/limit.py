@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.engine.attempts import Interrupted
-from trivet.errors import CancelledInQueue, RequestError, SettingsError
+from trivet.engine.cancelled import CancelledInQueue
+from trivet.errors import RequestError, SettingsError
 from trivet.limits.backoff import is_refusal
 from trivet.limits.bucket import Bucket
 from trivet.types import Reply, Request
@@ -55,6 +56,7 @@ class Limit:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._turn = asyncio.Lock()
         self._limits = limits
+        self._paced = limits.rpm is not None or limits.tpm is not None
         self._buckets: list[Bucket | None] | None = None
         self._open_at = 0.0
         self._in_flight = self._waiting = self._permits = self._refused = 0
@@ -86,9 +88,10 @@ class Limit:
         try:
             await self._slots.acquire()
             try:
-                # one at a time: who is cancelled while waiting gives back what nobody has queued behind
-                async with self._turn:
-                    await self._pace(request, loop)
+                if self._paced or self._open_at > loop.time():
+                    # one at a time: who is cancelled while waiting gives back what nobody has queued behind
+                    async with self._turn:
+                        await self._pace(request, loop)
             except BaseException:
                 self._slots.release()
                 raise

@@ -10,8 +10,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+
+import msgspec
+from msgspec import Struct
 
 from trivet import __version__
 from trivet.errors import DataError, RunError
@@ -20,7 +24,6 @@ from trivet.jobs.feed import feed
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
 from trivet.jobs.select import Selection
-from trivet.jobs.stdin import StandardInput
 from trivet.jobs.summary import summarise
 from trivet.records import Record
 from trivet.summary import Summary
@@ -74,8 +77,8 @@ class Job:
             base_url=config.server,
             out=config.out,
         )
-        digest, fingerprint = task.digest, source.fingerprint()
-        found = _found(config, who, digest, fingerprint, now)
+        asked = _Asked(digest=task.digest, parts=_parts(task), fingerprint=source.fingerprint())
+        found = _found(config, who, asked)
         manifest = runs.read_manifest(found) if found is not None else None
         stamp = None
         if config.out is not None:
@@ -91,14 +94,14 @@ class Job:
                 model=config.model,
                 provider=config.provider,
                 version=__version__,
-                task_digest=digest,
-                data_fingerprint=fingerprint,
+                task_digest=asked.digest,
+                task_parts=asked.parts,
+                data_fingerprint=asked.fingerprint,
                 out_stamp=stamp,
                 started_at=now,
             )
         runs.write_manifest(folder, manifest, now)
-        if isinstance(source, StandardInput):
-            source.keep_in(folder)
+        source.keep_in(folder)
         return cls(config, source, folder, ledger, resumed=found is not None)
 
     async def rows(self) -> AsyncIterator[Row]:
@@ -144,18 +147,32 @@ class Job:
         self._ledger.close()
 
 
-def _found(config: JobConfig, who: runs.Identity, digest: str, fingerprint: str | None, now: float) -> Path | None:
-    if config.fresh:
-        runs.abandon(config.root, who, now)
+class _Asked(Struct, frozen=True, kw_only=True):
+    """What is asked, by digest: of the task, of its parts by name, of the data (None: read only once)."""
+
+    digest: str
+    parts: dict[str, str]
+    fingerprint: str | None
+
+
+def _parts(task: Task) -> dict[str, str]:
+    return {name: sha256(msgspec.json.encode(part)).hexdigest()[:16] for name, part in task.describe().items()}
+
+
+def _found(config: JobConfig, who: runs.Identity, asked: _Asked) -> Path | None:
+    if config.fresh or not config.resume:
         return None
-    if not config.resume:
-        return None
-    if config.retry_failed:
-        last = runs.find_last(config.root, who)
-        if last is None:
-            raise RunError(f"--retry-failed: there is no run of this task and data in {config.root}")
-        return last
-    return runs.find_unfinished(config.root, who, task_digest=digest, data_fingerprint=fingerprint)
+    found = runs.find(
+        config.root,
+        who,
+        finished=config.retry_failed,
+        task_digest=asked.digest,
+        task_parts=asked.parts,
+        data_fingerprint=asked.fingerprint,
+    )
+    if found is None and config.retry_failed:
+        raise RunError(f"--retry-failed: there is no run of this task and data in {config.root}")
+    return found
 
 
 def check_columns(task: Task, source: Source) -> None:

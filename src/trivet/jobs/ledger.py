@@ -104,7 +104,10 @@ class Ledger:
         """The last record of each row, in the order of the rows."""
         with _Index(self.path, self.done) as index:
             for n in self.done:
-                yield _decode(_line_at(self._fd, index.offset(n)))
+                record = _record(_line_at(self._fd, index.offset(n)))
+                if record is None:
+                    raise MachineError(f"{self.path} was damaged after it was opened: check the disk")
+                yield record
 
     def replaced(self) -> Iterator[Record]:
         """The records that are no row's last one: failures of rows that were asked again."""

@@ -14,7 +14,7 @@ from trivet.errors import RunError
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.parquet import require
 from trivet.jobs.result_files import Write, write_csv, write_jsonl, write_parquet
-from trivet.jobs.runs import Manifest, allow_replacing
+from trivet.jobs.runs import Manifest, allow_replacing, read_manifest
 from trivet.jobs.writing import machine_errors
 
 NAME = "results.jsonl"
@@ -57,9 +57,17 @@ def write(ledger: Ledger, out: Path | None = None, *, keep: Sequence[str] = ()) 
     """Write the last record of each row, in row order, to `out` or to the run folder; returns where.
 
     `keep`: the columns copied to the records. An older file is there until the new one is whole. Raises
-    `MachineError` when the disk does not take it; the ledger still has everything.
+    `MachineError` when the disk does not take it, and `RunError` when a file of somebody else has come to stand
+    there; the ledger still has everything.
     """
     asked = ledger.folder / NAME if out is None else out
+    if out is not None:
+        found = _stat(out)
+        if found is not None and _stamp(found) != read_manifest(ledger.folder).out_stamp:
+            raise RunError(
+                f"{out} was written by another program since this run began: move it away and give the same "
+                "command again, which asks nothing twice"
+            )
     target = Path(os.path.realpath(asked))
     with _in_place(target, asked, private=out is None) as (file, temporary):
         WRITERS[target.suffix.lower()](ledger.ordered(), file, temporary, keep)

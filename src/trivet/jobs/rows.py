@@ -64,6 +64,9 @@ class Source(ABC):
         """A digest of the content, None where it can't be known before it is read."""
         return None
 
+    def keep_in(self, folder: Path) -> None:  # noqa: B027 - most sources have nothing to keep
+        """Keep in this run folder what can't be read again; to be called before reading begins."""
+
     def count(self, *, exact: bool = False) -> int | None:
         """How many rows there are: an estimate for very large files unless `exact`; None when not known."""
         return None

@@ -158,45 +158,31 @@ def _of_identity(root: Path, identity: Identity) -> list[tuple[Path, Manifest]]:
     return sorted(found, key=lambda each: each[1].started_at)
 
 
-def find_last(root: Path, identity: Identity) -> Path | None:
-    """The newest run of this identity, finished or not."""
-    found = _of_identity(root, identity)
-    return found[-1][0] if found else None
-
-
-def abandon(root: Path, identity: Identity, now: float) -> None:
-    """Close the interrupted runs of this identity, because the user starts over: none of them is resumed."""
-    for folder, manifest in _of_identity(root, identity):
-        if manifest.finished_at is None:
-            _write(folder, msgspec.structs.replace(manifest, finished_at=now))
-
-
-def find_unfinished(
+def find(
     root: Path,
     identity: Identity,
     *,
+    finished: bool,
     task_digest: str,
     data_fingerprint: str | None,
     task_parts: dict[str, str] | None = None,
 ) -> Path | None:
-    """The newest run of this identity, if it was interrupted.
+    """The newest run of this identity, if it is unfinished or finished ones are wanted too.
 
-    None where the data have no fingerprint to know them by, unless they are standard input, which is held to
-    its kept copy. Raises `RunError` when the run asked something else: the task or the data have changed.
+    Only the newest counts: whoever has run the same work since has given up what was interrupted before. None
+    where the data have no fingerprint to know them by, unless they are standard input, which is held to its
+    kept copy. Raises `RunError` when it asked something else: the task or the data have changed since.
     """
     if data_fingerprint is None and identity.data != "-":
         return None
-    folder = find_last(root, identity)
-    if folder is None:
+    known = _of_identity(root, identity)
+    if not known or (known[-1][1].finished_at is not None and not finished):
         return None
-    manifest = read_manifest(folder)
-    if manifest.finished_at is not None:
-        return None
-    changed = _changes(manifest, task_digest, data_fingerprint, task_parts or {})
+    folder, found = known[-1]
+    changed = _changes(found, task_digest, data_fingerprint, task_parts or {})
     if changed:
         raise RunError(
-            f"since the run {folder} was interrupted, {changed}: put that back to resume it, "
-            "or use --fresh to start over"
+            f"since the run {folder} was begun, {changed}: put that back to take it up, or use --fresh to start over"
         )
     return folder
 

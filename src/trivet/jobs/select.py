@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -90,6 +91,10 @@ class Selected(Source):
     def fingerprint(self) -> str | None:
         """That of the whole source."""
         return self._source.fingerprint()
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep what the source reads, whatever is selected of it."""
+        self._source.keep_in(folder)
 
     def count(self, *, exact: bool = False) -> int | None:
         """How many rows are selected; an estimate where the source's is one, or of the shard of a sample."""

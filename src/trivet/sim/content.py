@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-HALF = 20_000
+HALF = 10_000
 """Characters read at each end of a text."""
 
 _NOUNS = (
@@ -27,11 +27,13 @@ _TAGGED = re.compile(r"(?is)<([a-z][\w-]{0,40})(?:\s[^>]{0,200})?>(.{1,40000}?)<
 _FENCED = re.compile(r'(?s)(?:```[a-z]*\n?(.{1,40000}?)```|"""(.{1,40000}?)"""|\'\'\'(.{1,40000}?)\'\'\')')
 _QUOTED = re.compile(r"[\"“«]([^\"”»\n]{12,4000})[\"”»]|(?<!\w)'([^'\n]{12,2000})'(?!\w)")
 _CLOSING = re.compile(
-    r"(?is)\n\s*(?:(?:your |the )?(?:label|answer|category|output|response|intent|class|result|"
+    r"(?is)\n[ \t]*(?:(?:your |the )?(?:label|answer|category|output|response|intent|class|result|"
     r"summary|json)\s*:\s*"
     r"|(?:return|respond|reply|answer|output|remember|now|please (?:return|respond|reply|"
     r"answer))\b[^\n]{0,300})\s*$"
 )
+_CLOSING_LENGTH = 500
+_MOST_TAGS = 800
 _ASKING = re.compile(
     r"(?i)\b(?:write|draft|compose|rate|classify|categori[sz]e|label|summari[sz]e|extract|return|respond|"
     r"reply (?:to|with)|answer with|output|"
@@ -51,9 +53,10 @@ def split(system: str, user: str) -> tuple[str, str]:
     matter = _marked(user)
     if matter is None:
         matter = user if system.strip() else _unmarked(user)
-    trimmed = matter
+    trimmed = matter.rstrip()
     for _ in range(3):
-        trimmed = _CLOSING.sub("", trimmed)
+        cut = max(0, len(trimmed) - _CLOSING_LENGTH)
+        trimmed = trimmed[:cut] + _CLOSING.sub("", trimmed[cut:] + "\n").rstrip()
     matter = trimmed.strip() or matter.strip() or user.strip()
     at = user.rfind(matter)
     around = user if at < 0 or (len(matter) == len(user.strip()) and not system.strip()) else (
@@ -63,7 +66,7 @@ def split(system: str, user: str) -> tuple[str, str]:
 
 
 def _marked(user: str) -> str | None:
-    tagged = [match[2] for match in _TAGGED.finditer(user) if len(match[2].strip()) > 1]
+    tagged = [match[2] for match in _TAGGED.finditer(_few_tags(user)) if len(match[2].strip()) > 1]
     if tagged and not _looks_like_schema(tagged[-1]):
         return str(max(reversed(tagged), key=len)) if len(tagged) < 3 else "\n".join(tagged)
     cue = None
@@ -80,6 +83,11 @@ def _marked(user: str) -> str | None:
         if inner.strip() and not _looks_like_schema(inner):
             return str(inner)
     return None
+
+
+def _few_tags(text: str) -> str:
+    """The text, or nothing when it has so many angle brackets that looking for pairs would take long."""
+    return text if text.count("<") <= _MOST_TAGS else ""
 
 
 def _without_fence(text: str) -> str:
@@ -112,7 +120,7 @@ def _looks_like_schema(text: str) -> bool:
 
 
 _ENUMERATED = re.compile(
-    r"(?m)^[ \t]*(?:(?:\[|\(|#|(?:row|item|ticket|message|text|record|input|review|document|question) ?#?)?"
+    r"(?im)^[ \t]*(?:(?:\[|\(|#|(?:row|item|ticket|message|text|record|input|review|document|question) ?#?)?"
     r"(\d{1,6})(?:\]|\)|\.|:| -|\))|\{\"(?:id|n|index|row|i)\": ?\"?(\w{1,40})\"?,)[ \t]*"
 )
 _NUMBERED_TAG = re.compile(
@@ -123,7 +131,7 @@ _NUMBERED_TAG = re.compile(
 
 def rows(matter: str) -> list[tuple[str, str]]:
     """The numbered entries of a matter that holds several, as (number, text); empty when it holds one."""
-    tagged = [(match[1], match[2].strip()) for match in _NUMBERED_TAG.finditer(matter)]
+    tagged = [(match[1], match[2].strip()) for match in _NUMBERED_TAG.finditer(_few_tags(matter))]
     if len(tagged) > 1:
         return tagged
     marks = list(_ENUMERATED.finditer(matter))

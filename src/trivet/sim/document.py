@@ -147,7 +147,7 @@ class Writer:
             ordered = [first, *(value for value in values if value != first)]
             return prefix + [ordered[n % len(ordered)] for n in range(count)]
         filled = prefix + [self._fill(items, name, depth + 1) for _ in range(count - len(prefix))]
-        return _distinct(filled) if schema.get("uniqueItems") or not isinstance(plain.get("pattern"), str) else filled
+        return _distinct(filled) if schema.get("uniqueItems") else filled
 
     def _entries(self, entries: list[tuple[str, str]], items: Any, name: str, depth: int) -> list[Any]:
         """One item for each numbered row of the prompt, each filled from its own row."""

@@ -39,9 +39,7 @@ _GROUPS = (
     "ship delivery package parcel track order courier arrive late delay dispatch address shipment lost delivered",
     "return exchange refund replace replacement warranty damaged defective wrong item",
     "cancel cancellation unsubscribe terminate end stop close quit",
-    "general inquiry enquiry question information hours wonder ask opening contact location offer "
-    "policy know "
-    "available support languages",
+    "general inquiry enquiry question information hours wonder ask opening location offer policy know",
     "complaint angry unhappy disappointed terrible rude unacceptable bad awful worst",
     "sales buy demo quote enterprise trial pricing upgrade seats license",
     "feedback suggestion feature request idea improve wish",

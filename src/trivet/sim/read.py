@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import islice
 
 import msgspec
 from msgspec import Struct
@@ -103,6 +104,9 @@ _SIZES = frozenset(
     for word in ("sentence", "word", "bullet", "character", "number", "string", "integer", "most", "least", "must")
     for plural in ("", "s")
 )
+_TRIES = 60
+_LIST_LENGTH = 8_000
+"""Places where a list is looked for, and characters it may have: bounds on the time that reading takes."""
 _BULLET = re.compile(r"^[ \t]*(?:[-*•‣–]|\d{1,3}[.)])[ \t]+(.*\S)[ \t]*$")
 _QUOTES = "\"'`“”‘’«»*"
 
@@ -170,18 +174,18 @@ def _words(ask: str) -> int | None:
 
 def find_labels(ask: str) -> tuple[tuple[str, str], ...]:
     """The labels a text lists, each with its description: inline, in brackets, or as bullets."""
-    for match in _LISTED.finditer(ask):
-        rest = ask[match.end() :]
+    for match in islice(_LISTED.finditer(ask), _TRIES):
+        rest = ask[match.end() : match.end() + _LIST_LENGTH]
         found = _bulleted(rest) if rest.startswith("\n") or not rest.split("\n", 1)[0].strip() else _inline(rest)
-        if not found and not rest.startswith("\n"):
-            found = _bulleted("\n" + rest)
+        if not found:
+            found = _inline(rest) if rest.startswith("\n") else _bulleted("\n" + rest)
         if found:
             return found
-    for match in _ONE_OF.finditer(ask):
-        found = _inline(ask[match.end() :])
+    for match in islice(_ONE_OF.finditer(ask), _TRIES):
+        found = _inline(ask[match.end() : match.end() + _LIST_LENGTH])
         if found:
             return found
-    for match in _GROUPED.finditer(ask):
+    for match in islice(_GROUPED.finditer(ask), _TRIES):
         found = _inline(match[1])
         if found:
             return found
@@ -250,7 +254,7 @@ def _bulleted(text: str) -> tuple[tuple[str, str], ...]:
                 continue
             break
         name, _, description = _described(bullet[1] if bullet else line)
-        if not _labelish(name):
+        if not _labelish(name) or (not bulleted and "," in name):
             return ()
         found.append((name, description))
     return tuple(found) if len(found) > 1 and len({name for name, _ in found}) == len(found) else ()

@@ -7,10 +7,11 @@ warning and a fresh one made; a file that is not ours is never written to.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import sqlite3
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -45,25 +46,24 @@ def open_database(path: Path) -> sqlite3.Connection:
     SettingsError for a file that is not ours or of a newer version, MachineError where the machine refuses.
     """
     try:
-        _create_file(path)
-        owner = _owner(path)
+        with _alone(path):
+            return _open(path)
     except (IsADirectoryError, NotADirectoryError, ValueError) as wrong:
         raise SettingsError(f"the cache {path} can't be a file ({wrong}); name another path") from None
     except OSError as refused:
         raise MachineError(f"the cache {path} can't be opened: {refused.strerror}") from refused
     except sqlite3.Error as refused:
         raise machine_error(path, refused) from refused
-    if owner == "foreign":
-        raise SettingsError(f"{path} is not a trivet cache and is left as it is; name another path for the cache")
-    if owner != "damaged":
-        try:
-            return _connect(path)
-        except sqlite3.Error as broken:
-            # A statement that our own schema can't run is damage too: a table is gone.
-            if not is_damaged(broken) and (owner == "new" or _code(broken) != sqlite3.SQLITE_ERROR):
-                raise machine_error(path, broken) from broken
-    move_aside(path, "damaged", "is damaged")
-    return open_database(path)
+
+
+def replace_damaged(path: Path, found: tuple[int, int] | None) -> None:
+    """Move a file aside whose damage showed while in use, unless its place was taken since it was `found`."""
+    try:
+        with _alone(path):
+            if identity(path) == found:
+                _move_aside(path, "damaged", "is damaged")
+    except OSError as refused:
+        raise MachineError(f"the cache {path} is damaged and can't be moved: {refused.strerror}") from refused
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
@@ -88,21 +88,6 @@ def machine_error(path: Path, error: sqlite3.Error) -> MachineError:
     return MachineError(f"the cache {path} failed ({error}); see its disk, or name another path")
 
 
-def move_aside(path: Path, suffix: str, why: str) -> None:
-    """Rename the file and its companions, so that a fresh one can take its place and nothing is lost."""
-    number = 1
-    while (target := path.with_name(f"{path.name}.{suffix}-{number}")).exists():
-        number += 1
-    for companion in ("", "-wal", "-shm"):
-        try:
-            Path(f"{path}{companion}").replace(f"{target}{companion}")
-        except FileNotFoundError:
-            continue
-        except OSError as refused:
-            raise MachineError(f"the cache {path} {why} and can't be moved aside: {refused.strerror}") from refused
-    log.warning("the cache %s %s: it is moved to %s and a fresh one is made", path, why, target.name)
-
-
 def identity(path: Path) -> tuple[int, int] | None:
     """Which file the path names now, to notice one that was removed or replaced while in use."""
     try:
@@ -117,15 +102,49 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _create_file(path: Path) -> None:
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While no other process or thread sets up or moves a cache file in the same folder."""
     if path.is_dir():
         raise IsADirectoryError("it is a folder")
     missing = [folder for folder in path.parents if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     # SQLite gives its companions the permissions of the file itself.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    owner = _owner(path)
+    if owner == "foreign":
+        raise SettingsError(f"{path} is not a trivet cache and is left as it is; name another path for the cache")
+    if owner != "damaged":
+        try:
+            return _connect(path)
+        except sqlite3.Error as broken:
+            # A statement that our own schema can't run is damage too: a table is gone.
+            if not is_damaged(broken) and (owner == "new" or _code(broken) != sqlite3.SQLITE_ERROR):
+                raise
+    _move_aside(path, "damaged", "is damaged")
+    return _open(path)
+
+
+def _move_aside(path: Path, suffix: str, why: str) -> None:
+    """Rename the file and its companions, so that a fresh one can take its place and nothing is lost."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.{suffix}-{number}")).exists():
+        number += 1
+    for companion in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{companion}").replace(f"{target}{companion}")
+    log.warning("the cache %s %s: it is moved to %s and a fresh one is made", path, why, target.name)
 
 
 def _owner(path: Path) -> Literal["ours", "new", "foreign", "damaged"]:
@@ -161,16 +180,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            version = _create_schema(db)
+            _create_schema(db)
+            version = SCHEMA_VERSION
         if version > SCHEMA_VERSION:
             raise SettingsError(
                 f"the cache {path} was written by a newer trivet (version {version}); upgrade, or name another path"
             )
         if version < SCHEMA_VERSION:
             db.close()
-            move_aside(path, f"v{version}", f"was written by an older trivet (version {version})")
-            return open_database(path)
-        _set_wal(db)
+            _move_aside(path, f"v{version}", f"was written by an older trivet (version {version})")
+            return _open(path)
+        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         # Fewer, larger checkpoints: a page that several batches touched is copied back once.
         db.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -185,37 +205,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _create_schema(db: sqlite3.Connection) -> int:
-    """Make the tables unless another process just did; the version that the file has then.
-
-    In one transaction and before the switch to WAL, so that the first page ever written names its owner.
-    """
+def _create_schema(db: sqlite3.Connection) -> None:
+    """Make the tables, in one transaction and before the switch to WAL, so that the first page names its owner."""
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")
     db.execute("BEGIN IMMEDIATE")
     try:
-        version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            version = SCHEMA_VERSION
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return version
-
-
-def _set_wal(db: sqlite3.Connection) -> None:
-    # The switch needs the file alone and does not wait for it, unlike every other statement.
-    for wait in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0):
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            time.sleep(wait)
-    db.execute("PRAGMA journal_mode = WAL")

@@ -78,7 +78,7 @@ def add_entries(db: sqlite3.Connection, batch: dict[bytes, Pending]) -> None:
 
 def touch(db: sqlite3.Connection, used: Iterable[tuple[int, int]]) -> None:
     """Note when entries were used, as (id, microseconds)."""
-    db.executemany("UPDATE entry SET used = ?2 WHERE id = ?1", used)
+    db.executemany("UPDATE entry SET used = ? WHERE id = ?", [(now, key) for key, now in used])
 
 
 def evict(db: sqlite3.Connection, limit: int) -> int:

@@ -17,7 +17,7 @@ from threading import Condition, Lock, Thread, current_thread
 from typing import Any
 
 from trivet.errors import MachineError, TrivetError
-from trivet.store.database import identity, is_damaged, machine_error, move_aside, open_database
+from trivet.store.database import identity, is_damaged, machine_error, open_database, replace_damaged
 from trivet.store.entries import Pending, add_entries, evict, touch
 
 LINGER_SECONDS = 0.02
@@ -210,9 +210,7 @@ class Writer:
 
     def _replace_damaged(self) -> None:
         self._close_database()
-        # Another process may have replaced it already.
-        if identity(self._path) == self._identity:
-            move_aside(self._path, "damaged", "is damaged")
+        replace_damaged(self._path, self._identity)
         self._identity = None
         self.generation += 1
 

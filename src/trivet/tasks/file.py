@@ -51,6 +51,8 @@ def override(
     `params`: by name, with dots for what is inside of a table (`reasoning.effort`); a text that is JSON
     stands for its value. Raises `TaskError` for what a task can't have.
     """
+    if model is None and tier is None and not params:
+        return task
     given: dict[str, Any] = {}
     for name, value in (params or {}).items():
         _place(given, name, _value(value))

@@ -115,8 +115,8 @@ class Task:
         head, _ = encode({"model": self.model_for(), **self._body})
         return {
             "format": _DIGEST_FORMAT,
-            "prompt": self.prompt,
-            "instructions": self.instructions,
+            "prompt": self.prompt.removesuffix("\n"),  # as the template leaves it out
+            "instructions": self.instructions and self.instructions.removesuffix("\n"),
             "output": self.contract.describe(),
             "request": msgspec.json.decode(head + b"}"),
             "cache_version": self.cache_version,

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from trivet.testing.certificates import self_signed, serves_as, trusts
-from trivet.testing.servers import always, chunk, head, reply, serving, silent, tunnel
+from trivet.testing.servers import Peer, ScriptedServer, always, chunk, head, reply, serving, silent, tunnel
 from trivet.testing.transport_case import PATIENCE, SECRET, TransportCase, call, fails, left
 from trivet.transport.proxies import proxy_for
 
@@ -56,7 +56,12 @@ class SecureCase(TransportCase):
 
     async def test_a_server_without_tls_is_told_apart(self) -> None:
         """https to a plain server: kind tls, not sent, not retryable."""
-        async with self.talking(always(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (transport, server):
+
+        async def plain(peer: Peer) -> None:
+            await peer.reader.read(1)
+            await peer.send(reply(status="400 Bad Request"))
+
+        async with self.talking(plain) as (transport, server):
             url = server.url().replace("http:", "https:")
             assert not (await fails(transport.fetch(call(url)), "tls", sent=False)).retryable
 
@@ -120,18 +125,21 @@ class SecureCase(TransportCase):
         """CONNECT to the host by name, then TLS to the host itself: the proxy sees neither key nor prompt."""
         with certificate(MADE_UP) as (server_side, trusting, _):
             async with timeout(PATIENCE), serving(BODY, tls=server_side) as server:
-                async with serving(tunnel({f"{MADE_UP}:443": server.port})) as proxy:
-                    go = partial(proxy_for, proxies={"https": proxy.url("")})
-                    transport = self.make(proxies=go, ssl_context=trusting)
-                    for _ in range(3):
-                        assert (await transport.fetch(call(f"https://{MADE_UP}/v1"))).body == b"body"
-                    assert [(got.method, got.target) for got in proxy.requests] == [("CONNECT", f"{MADE_UP}:443")]
-                    assert SECRET not in str(proxy.requests)
-                    assert [got.target for got in server.requests] == ["/v1"] * 3
-                    await transport.close()
+                await self._tunnelled(server, trusting)
+
+    async def _tunnelled(self, server: ScriptedServer, trusting: ssl.SSLContext) -> None:
+        async with serving(tunnel({f"{MADE_UP}:443": server.port})) as proxy:
+            go = partial(proxy_for, proxies={"https": proxy.url("")})
+            transport = self.make(proxies=go, ssl_context=trusting)
+            for _ in range(3):
+                assert (await transport.fetch(call(f"https://{MADE_UP}/v1"))).body == b"body"
+            assert [(got.method, got.target) for got in proxy.requests] == [("CONNECT", f"{MADE_UP}:443")]
+            assert SECRET not in str(proxy.requests)
+            assert [got.target for got in server.requests] == ["/v1"] * 3
+            await transport.close()
 
     async def test_a_proxy_that_fails_is_named(self) -> None:
-        """Refusing the tunnel, not there, or of an unknown sort: kind connect, not sent, with the proxy's name."""
+        """Refusing the tunnel, not there, of an unknown sort: kind connect, not sent, with its address."""
         async with timeout(PATIENCE), serving(tunnel({})) as proxy:
             refusing = self.make(proxies=partial(proxy_for, proxies={"https": proxy.url("")}))
             error = await fails(refusing.fetch(call(f"https://{MADE_UP}/v1")), "connect", sent=False)
@@ -144,7 +152,7 @@ class SecureCase(TransportCase):
             await absent.close()
 
     async def test_loopback_is_never_proxied(self) -> None:
-        """A server on this machine is reached directly, by address and by name, whatever the variables say."""
+        """A server on this machine is reached directly, by address and by name, in spite of the variables."""
         async with timeout(PATIENCE), serving(tunnel({})) as proxy, serving(BODY) as server:
             transport = self.make(proxies=partial(proxy_for, proxies={"http": proxy.url(""), "all": proxy.url("")}))
             for host in ("127.0.0.1", "localhost"):

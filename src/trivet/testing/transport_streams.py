@@ -7,6 +7,7 @@ import gc
 import zlib
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from trivet.testing.servers import Peer, always, chunk, chunked, head, once, reply, silent
@@ -133,28 +134,27 @@ class StreamsCase(TransportCase):
         for script in (silent, _head_only, _endless):
             for work in (_fetch, _drain):
                 async with self.talking(script) as (transport, server):
-                    await _cancelled(work, transport, server.url(), until_sent=lambda s=server: bool(s.requests))
+                    await _cancelled(work, transport, server.url(), partial(bool, server.requests))
                     await left(server)
 
     async def test_cancelling_while_sending_closes_the_connection_at_once(self) -> None:
         """A server that does not read keeps no socket of a cancelled call, however much is unsent."""
-        accepted = asyncio.Event()
-        cancelled = asyncio.Event()
+        accepted, over = asyncio.Event(), asyncio.Event()
 
         async def deaf(peer: Peer) -> None:
             accepted.set()
-            await cancelled.wait()
-            await peer.gone()
+            await over.wait()
 
         async with self.talking(deaf) as (transport, server):
-            body = bytes(32 * 1024 * 1024)
+            files = _open_files()
             async with asyncio.TaskGroup() as group:
-                work = group.create_task(_fetch(transport, server.url(), body))
+                work = group.create_task(_fetch(transport, server.url(), bytes(48 * 1024 * 1024)))
                 await accepted.wait()
                 await asyncio.sleep(0.05)  # fill the buffers of the kernel
+                assert _open_files() == files + 2
                 work.cancel()
-            cancelled.set()
-            await left(server)
+            await until(lambda: _open_files() == files + 1)  # the server's end alone
+            over.set()
 
     async def test_cancelling_while_connecting_leaves_nothing(self) -> None:
         """A handshake that hangs is given up with its socket."""
@@ -183,6 +183,10 @@ class StreamsCase(TransportCase):
                 assert (await transport.fetch(call(server.url()))).body == b"body"
             gc.collect()
             await until(lambda: len(asyncio.all_tasks()) <= tasks + 1)  # the server's for its one live connection
+
+
+def _open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 async def _head_only(peer: Peer) -> None:

@@ -75,7 +75,7 @@ class Connector(aiohttp.TCPConnector):
         self,
         req: aiohttp.ClientRequest,
         traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the library's signature
+        timeout: aiohttp.ClientTimeout,
     ) -> Connection:
         """A connection for the current flight; see `aiohttp.BaseConnector.connect`."""
         flight = current.get()

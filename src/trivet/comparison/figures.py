@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from trivet.compare.comparison import Comparison, Variant, VariantLatency, VariantTokens
+from trivet.comparison.result import Comparison, Variant, VariantLatency, VariantTokens
 from trivet.records import Record
 from trivet.stats.noninferiority import interval, rows_needed_at, verdict
 from trivet.stats.percentiles import percentile
