@@ -94,7 +94,7 @@ class BillingProvider(ScriptedTransport):
         return After(draw.choice([0.0, 0.1, 1.0, 5.0]), outcome)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     rows=st.integers(1, 40),

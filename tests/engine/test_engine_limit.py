@@ -217,7 +217,7 @@ def test_waiters_that_are_cancelled_give_back_what_they_took() -> None:
         layers = stack(transport, limits=Limits(rpm=6))
         began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
-            group.create_task(layers(request("first")))
+            group.create_task(layers(request("first", cacheable=False)))
             late = [group.create_task(layers(request(str(n), cacheable=False))) for n in range(30)]
             await asyncio.sleep(1)
             for task in late:

@@ -76,14 +76,6 @@ def test_messages_are_short_and_printable() -> None:
     assert len(found.request_id or "") <= 128
 
 
-def test_inside_an_answer() -> None:
-    """An error of a stream has no status, may be billed, and may be retried as its code says."""
-    found = failure(body(RATE, "tokens", "rate_limit_exceeded"), status=None, request_id="req_1")
-    assert (found.status, found.code, found.request_id) == (None, "rate_limit_exceeded", "req_1")
-    assert (found.retryable, found.possibly_billed, found.retry_after) == (True, True, pytest.approx(0.174))
-    assert not failure(body(TOO_LARGE, "tokens", "rate_limit_exceeded"), status=None).retryable
-
-
 @given(st.integers(400, 999), st.binary() | st.text().map(str.encode), st.dictionaries(st.text(), st.text()))
 def test_garbage(status: int, said: bytes, headers: dict[str, str]) -> None:
     """Any body makes an error of one printable line that names the status."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trivet.errors import ProviderError
-from trivet.wire.provider_errors import provider_error
+from trivet.wire.provider_errors import failure, provider_error
 
 RATE = (
     "Rate limit reached for gpt-4.1 in organization org-X on tokens per min (TPM): Limit 30000, Used 18928, "
@@ -340,3 +340,11 @@ def test_compatible_shapes(said: Any, words: str) -> None:
     assert str(found).endswith(words)
     assert found.code in ("http_400", "BadRequestError")
     assert "PROMPT" not in str(found)
+
+
+def test_inside_an_answer() -> None:
+    """An error of a stream has no status, may be billed, and may be retried as its code says."""
+    found = failure(body(RATE, "tokens", "rate_limit_exceeded"), status=None, request_id="req_1")
+    assert (found.status, found.code, found.request_id) == (None, "rate_limit_exceeded", "req_1")
+    assert (found.retryable, found.possibly_billed, found.retry_after) == (True, True, pytest.approx(0.174))
+    assert not failure(body(TOO_LARGE, "tokens", "rate_limit_exceeded"), status=None).retryable

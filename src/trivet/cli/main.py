@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -237,6 +238,17 @@ def fail(message: str, code: str, status: int) -> int:
     return status
 
 
+def _unforeseen(error: Exception) -> int:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, errors.TrivetError):
+        return fail(str(error), error.code, exit_code(error))
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    message = f"a mistake in trivet itself: {type(error).__name__}: {error}{place}; what was written is safe"
+    return fail(message, "internal", STOPPED)
+
+
 def main() -> None:
     """The entry point: runs a command, and turns every error into one sentence and an exit code."""
     sys.exit(_main())
@@ -258,6 +270,8 @@ def _main() -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         return fail(f"this machine can't go on: {error}", "machine", STOPPED)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw is a sentence too, with the place to look at
+        return _unforeseen(error)
 
 
 if __name__ == "__main__":

@@ -135,8 +135,8 @@ async def _run(
                     )
                     await runner.run(job.rows(), GRACE)
                     showing.cancel()
-            await calls.flush()
             summary = job.finish(wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
+            await calls.flush()
         finally:
             job.close()
     return summary, runner.stopped

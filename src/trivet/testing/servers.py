@@ -53,9 +53,12 @@ class Peer:
         return received
 
     async def send(self, *pieces: bytes) -> None:
-        """Write the pieces, each on its own."""
+        """Write the pieces, each on its own; a client that is gone is a `ConnectionError`."""
         for piece in pieces:
-            self.writer.write(piece)
+            try:
+                self.writer.write(piece)
+            except RuntimeError:  # uvloop's word for it
+                raise ConnectionResetError from None
             await self.writer.drain()
 
     async def gone(self) -> None:
