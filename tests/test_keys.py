@@ -119,13 +119,43 @@ def test_a_simulated_server_is_known_by_its_identity_and_not_by_its_port() -> No
     assert one == other
 
 
-SCHEMA_FIELDS = (
-    "model input instructions max_output_tokens reasoning text service_tier prompt_cache_key "
-    "prompt_cache_options prompt_cache_retention store stream stream_options background background_options "
-    "truncation top_logprobs include parallel_tool_calls max_tool_calls tool_choice tools metadata "
-    "safety_identifier user moderation conversation previous_response_id prompt context_management "
-    "access_programs image temperature top_p a_field_of_next_year"
-).split()
+SCHEMA_FIELDS = [
+    "model",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "reasoning",
+    "text",
+    "service_tier",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "store",
+    "stream",
+    "stream_options",
+    "background",
+    "background_options",
+    "truncation",
+    "top_logprobs",
+    "include",
+    "parallel_tool_calls",
+    "max_tool_calls",
+    "tool_choice",
+    "tools",
+    "metadata",
+    "safety_identifier",
+    "user",
+    "moderation",
+    "conversation",
+    "previous_response_id",
+    "prompt",
+    "context_management",
+    "access_programs",
+    "image",
+    "temperature",
+    "top_p",
+    "a_field_of_next_year",
+]
 
 
 @pytest.mark.parametrize("name", SCHEMA_FIELDS)

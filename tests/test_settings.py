@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,8 +58,26 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "abc", "-5s", "5x", "1h30", "10 20", "1.2.3", "5 s s", "s", "1e9", "nan", "inf", "٣s", "😀"]
-    + ["9" * 400, "5M", "1,5h"],
+    [
+        "",
+        "  ",
+        "abc",
+        "-5s",
+        "5x",
+        "1h30",
+        "10 20",
+        "1.2.3",
+        "5 s s",
+        "s",
+        "1e9",
+        "nan",
+        "inf",
+        "٣s",
+        "😀",
+        "9" * 400,
+        "5M",
+        "1,5h",
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="duration"):
@@ -108,10 +127,8 @@ def test_what_is_no_amount_of_money_is_refused(text: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     for read in (duration, size, money):
-        try:
+        with suppress(SettingsError):
             assert read(text) >= 0
-        except SettingsError:
-            pass
 
 
 @pytest.mark.parametrize("base", ["https://a.example/v1", "https://a.example/v1/", "https://a.example/v1//"])
@@ -179,7 +196,7 @@ def test_a_secret_in_a_wrong_base_url_is_not_repeated(base: str) -> None:
 def test_what_no_header_can_carry_is_refused_without_repeating_it(key: str) -> None:
     for field in ("api_key", "organization", "project"):
         with pytest.raises(SettingsError, match="header") as raised:
-            Endpoint(**{field: key})  # type: ignore[arg-type]
+            Endpoint(**{field: key})
         assert key not in str(raised.value)
         assert key[3:] not in str(raised.value)
 
@@ -222,7 +239,7 @@ def test_arguments_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) 
         base_url="https://env.example/v1", api_key="sk-env", organization="org-env", project="proj-env"
     )
     given_ = {"base_url": "https://arg.example/v1", "api_key": "sk-arg", "organization": "o", "project": "p"}
-    assert endpoint(**given_) == Endpoint(**given_)  # type: ignore[arg-type]
+    assert endpoint(**given_) == Endpoint(**given_)
 
 
 def test_the_simulator_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,26 @@ _HOMES = {
 }
 _ROOMS = ("errors", "sim")
 
-__all__ = [*sorted([*_HOMES, *_ROOMS])]
+__all__ = [
+    "AsyncClient",
+    "AsyncRun",
+    "Client",
+    "Comparison",
+    "Event",
+    "Labels",
+    "Limits",
+    "Reply",
+    "Result",
+    "Run",
+    "Schema",
+    "Summary",
+    "Task",
+    "Text",
+    "Usage",
+    "compare",
+    "errors",
+    "sim",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from trivet.prices.book import Book, standard_book
 from trivet.settings import Endpoint
 from trivet.store.memory import MemoryStore
 from trivet.store.protocol import Store
+from trivet.testing.virtual_time import run
 from trivet.transport.protocol import TransportStatistics
 from trivet.types import Accept, HttpCall, HttpReply, HttpStream, Reply, Request
 from trivet.wire import openai_responses
@@ -200,7 +200,8 @@ def request(text: str = "a ticket", *, stream: bool = False, accept: Accept = ac
     head, tail = openai_responses.encode(
         {"model": MODEL, "input": text, "max_output_tokens": 16} | ({"stream": True} if stream else {})
     )
-    return Request(**({"head": head, "tail": tail, "model": MODEL, "accept": accept, "max_output": 16} | changes))
+    fields: dict[str, Any] = {"head": head, "tail": tail, "model": MODEL, "accept": accept, "max_output": 16}
+    return Request(**(fields | changes))
 
 
 def worst(asked: Request, book: Book | None = None) -> Decimal:
@@ -266,10 +267,10 @@ def stack(
     )
 
 
-async def all_of(works: Iterable[Awaitable[T]]) -> list[T | BaseException]:
+async def all_of(works: Iterable[Awaitable[Any]]) -> list[Any]:
     """Results and exceptions, in order."""
 
-    async def guarded(work: Awaitable[T]) -> T | BaseException:
+    async def guarded(work: Awaitable[Any]) -> Any:
         try:
             return await work
         except (TrivetError, asyncio.CancelledError) as error:
@@ -280,47 +281,17 @@ async def all_of(works: Iterable[Awaitable[T]]) -> list[T | BaseException]:
     return [task.result() for task in tasks]
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time jumps to the next timer; that nothing can ever happen again is an error."""
-
-    def __init__(self) -> None:
-        super().__init__(_Jump(self))
-        self.now = 1000.0
-
-    def time(self) -> float:
-        """Virtual seconds."""
-        return self.now
-
-
-class _Jump(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        events = super().select(0)
-        if not events:
-            if timeout is None:
-                raise RuntimeError("deadlock: every task waits for something that can't happen")
-            self._loop.now += max(0.0, timeout)
-        return events
-
-
 def virtual(main: Coroutine[Any, Any, T]) -> T:
     """The result of `main` in virtual time; no task may be left behind."""
-    loop = VirtualLoop()
-    try:
 
-        async def whole() -> T:
-            result = await main
-            await settle()
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            assert not left, f"tasks left behind: {left}"
-            return result
+    async def whole() -> T:
+        result = await main
+        await settle()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, f"tasks left behind: {left}"
+        return result
 
-        return loop.run_until_complete(whole())
-    finally:
-        loop.close()
+    return run(whole())
 
 
 async def settle(steps: int = 20) -> None:

@@ -30,11 +30,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trivet.engine.limit import Limits
-from trivet.errors import BudgetError, RequestError
+from trivet.errors import BudgetError, RequestError, TransportError
 from trivet.limits.account import Account, Room
 from trivet.limits.backoff import Backoff
 from trivet.prices.book import standard_book
-from trivet.types import HttpCall, Reply, Usage
+from trivet.types import HttpCall, HttpReply, Reply, Usage
 
 
 class WatchedAccount(Account):
@@ -73,22 +73,21 @@ class BillingProvider(ScriptedTransport):
         cost = standard_book().cost(usage, model="gpt-5.4-mini", tier="default", day=DAY)
         assert cost is not None
         counts: dict[str, Any] = {"input_tokens": usage.input, "output_tokens": usage.output}
-        outcome, billed = draw.choice(
-            [
-                (ok(**counts), True),
-                (ok(**counts), True),
-                (ok("", **counts), True),
-                (ok(usage=None), True),
-                (ok(status="failed", error={"code": "server_error", "message": "x"}, **counts), True),
-                (ok(status="incomplete", incomplete_details={"reason": "max_output_tokens"}, **counts), True),
-                (broken("reset"), True),
-                (broken("connect", sent=False), False),
-                (fault(500), True),
-                (fault(503), False),
-                (refused(draw.choice([1, 7])), False),
-                (fault(400), False),
-            ]
-        )
+        outcomes: list[tuple[HttpReply | TransportError, bool]] = [
+            (ok(**counts), True),
+            (ok(**counts), True),
+            (ok("", **counts), True),
+            (ok(usage=None), True),
+            (ok(status="failed", error={"code": "server_error", "message": "x"}, **counts), True),
+            (ok(status="incomplete", incomplete_details={"reason": "max_output_tokens"}, **counts), True),
+            (broken("reset"), True),
+            (broken("connect", sent=False), False),
+            (fault(500), True),
+            (fault(503), False),
+            (refused(draw.choice([1, 7])), False),
+            (fault(400), False),
+        ]
+        outcome, billed = draw.choice(outcomes)
         if billed:
             self.bill += cost
         return After(draw.choice([0.0, 0.1, 1.0, 5.0]), outcome)

@@ -108,7 +108,7 @@ def test_a_stream_is_bounded_too() -> None:
         seen = []
         with pytest.raises(DeadlineError):
             async for event in layers.stream(request(stream=True)):
-                seen.append(event.type)
+                seen += [event.type]
         assert seen == ["response.created"]
 
     virtual(main())

@@ -66,8 +66,9 @@ def test_neither_permits_nor_pace_are_ever_exceeded_and_none_is_lost(
     draw = random.Random(seed)
 
     def answer(_: HttpCall) -> Outcome:
-        outcome = draw.choice([ok(), ok(), fault(500), refused(draw.choice([1, 5])), broken("reset"), fault(400)])
-        return After(draw.choice([0.0, 0.2, 3.0]), outcome)
+        outcomes = [ok(), ok(), fault(500), refused(draw.choice([1, 5])), fault(400)]
+        seconds = draw.choice([0.0, 0.2, 3.0])
+        return After(seconds, broken("reset") if draw.random() < 0.15 else draw.choice(outcomes))
 
     async def main() -> None:
         transport = ScriptedTransport(answer=answer)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from engine_fakes import (
     After,
+    Outcome,
     ScriptedTransport,
     all_of,
     broken,
@@ -21,9 +23,10 @@ from engine_fakes import (
     virtual,
 )
 
+from trivet.engine.limit import Limits
 from trivet.errors import ProviderError, RequestError, TransportError
 from trivet.limits.backoff import Backoff
-from trivet.types import HttpReply
+from trivet.types import HttpCall, HttpReply
 
 
 def test_waits_grow_from_half_a_second_and_are_jittered_downwards() -> None:
@@ -31,7 +34,7 @@ def test_waits_grow_from_half_a_second_and_are_jittered_downwards() -> None:
         transport = ScriptedTransport(*[fault(500)] * 5, ok())
         await stack(transport, draw=draw)(request())
         times = transport.times
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(times)]
 
     assert virtual(five(lambda: 0.0)) == pytest.approx([0.5, 1, 2, 4, 8])
     assert virtual(five(lambda: 0.999999)) == pytest.approx([0.25, 0.5, 1, 2, 4], rel=1e-3)
@@ -185,6 +188,24 @@ def test_the_last_error_carries_all_attempts_and_what_is_known_of_their_cost() -
         assert [attempt.status for attempt in raised.value.attempts] == [503, 429, 400]
         assert raised.value.cost == 0
         assert raised.value.latency == pytest.approx(0.375 + 1.05)
+
+    virtual(main())
+
+
+def test_the_waits_of_all_attempts_are_added_up_and_kept_out_of_the_latency() -> None:
+    async def main() -> None:
+        for last in (ok(), fault(400)):
+            mine = iter([fault(503), fault(503), last])
+
+            def answer(call: HttpCall, mine: Iterator[HttpReply] = mine) -> Outcome:
+                return After(3.0, ok()) if b"other" in call.body else After(1.0, next(mine))
+
+            layers = stack(ScriptedTransport(answer=answer), limits=Limits(concurrency=1), draw=lambda: 0.0)
+            ended, *_ = await all_of(layers(request(text)) for text in ("mine", "other 1", "other 2"))
+            # sent at 0, at 7 (behind both others) and at 9, after back-offs of 0.5 and 1 s
+            assert ended.queued == pytest.approx(5.5)
+            assert [attempt.queued for attempt in ended.attempts] == pytest.approx([0.0, 5.5, 0.0])
+            assert ended.latency == pytest.approx(3 * 1.0 + 0.5 + 1.0)
 
     virtual(main())
 

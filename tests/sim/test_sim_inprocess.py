@@ -68,11 +68,9 @@ def test_chunks_come_as_they_are_written(virtual: Run) -> None:
     async def main() -> list[float]:
         transport = InProcess(Scenario(latency=Latency(ttft=1.0, tokens_per_s=10, spread=0)))
         loop = asyncio.get_running_loop()
-        times = []
         async with transport.stream(call(stream=True)) as reply:
             assert reply.status == 200
-            async for _ in reply.chunks:
-                times.append(loop.time())
+            times = [loop.time() async for _ in reply.chunks]
         assert transport.statistics().open == 0
         return times
 

@@ -98,9 +98,11 @@ def test_json_keys_are_found_in_prose_and_examples(ask: str) -> None:
 
 def test_each_key_has_the_shape_its_clause_gives() -> None:
     """Labels, words and switches belong to the key they are said of."""
-    ask = "Return JSON with keys:\n- category: one of billing, technical\n- summary: at most 8 words\n- urgent: true or false"
+    ask = (
+        "Return JSON with keys:\n- category: one of billing, other\n- summary: at most 8 words\n- urgent: true or false"
+    )
     shapes = dict(read(ask).keys)
-    assert [name for name, _ in shapes["category"].labels] == ["billing", "technical"]
+    assert [name for name, _ in shapes["category"].labels] == ["billing", "other"]
     assert shapes["summary"].words == 8
     assert shapes["summary"].labels == ()
     assert shapes["urgent"].kind == "boolean"
@@ -118,6 +120,8 @@ def test_each_key_has_the_shape_its_clause_gives() -> None:
         "Ticket: {}\n\nCategory:",
         "Summarize the text.\n\n{}",
         "Customer message: {}",
+        "Label this. Labels: a, b.\n\nHere is the ticket that you should label:\n\n{}\n\nThank you for your help!",
+        "Ticket: I was charged twice\nLabel: billing\n\nTicket: the app crashes\nLabel: bug\n\nTicket: {}\nLabel:",
     ],
 )
 def test_the_matter_is_told_from_what_is_asked(prompt: str) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 from trivet.client.blocking import Client
 from trivet.client.client import AsyncClient
-from trivet.comparison.result import Comparison
 from trivet.comparison.figures import Answers, compare_figures
 from trivet.comparison.measure import Measurement
+from trivet.comparison.result import Comparison
 from trivet.errors import DataError, TaskError
 from trivet.jobs.job import check_columns
 from trivet.jobs.ledger import Ledger

@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from trivet.errors import AnswerError, MachineError, RequestError, TrivetError, UsageError
-from trivet.jobs.recording import Outcome, record_of
+from trivet.errors import MachineError, RequestError, TrivetError
+from trivet.jobs.recording import outcome_of, record_of
 from trivet.jobs.rows import Row
 from trivet.records import Record
 from trivet.tasks.task import Task
@@ -87,24 +87,8 @@ class Measurement:
 
     async def _one(self, name: str, row: Row) -> Record:
         task = self._tasks[name]
-        reply: Reply | None = None
-        characters = 0
-        try:
-            if row.data is None:
-                raise UsageError(row.error or f"bad row at {row.place}")
-            request = task.request(
-                row.data,
-                model=task.plan.model or task.model or self._model,
-                cacheable=False,
-                label=f"{name}:{row.n}",
-            )
-            characters = request.characters
-            reply = await self._ask(request)
-            outcome = Outcome(output=task.result(reply), reply=reply, input_chars=characters)
-        except RequestError as error:
-            if error.fatal:
-                raise
-            outcome = Outcome(error=error, input_chars=characters)
-        except (AnswerError, UsageError) as error:
-            outcome = Outcome(error=error, reply=reply, input_chars=characters)
+        model = task.plan.model or task.model or self._model
+        outcome = await outcome_of(task, row, self._ask, model=model, cacheable=False, label=f"{name}:{row.n}")
+        if isinstance(outcome.error, RequestError) and outcome.error.fatal:
+            raise outcome.error
         return record_of(row, row.n, outcome, (), self._now())

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,8 +17,6 @@ from msgspec.structs import replace
 from trivet.engine.flights import Flights, landing
 from trivet.errors import RequestError
 from trivet.types import Reply, Request
-
-ErrorT = TypeVar("ErrorT", bound=RequestError)
 
 
 class CoalesceStatistics(Struct, frozen=True, kw_only=True):
@@ -65,7 +62,8 @@ class Coalesce:
         landed = await landing(flight)
         first, landed.taken = not landed.taken, True
         if isinstance(landed.result, RequestError):
-            raise _own(landed.result) if first else _shared(landed.result)
+            # an object of its own for each caller, because layers above write on it
+            raise landed.result.copy() if first else _shared(landed.result)
         return landed.result if first else _coalesced(landed.result)
 
     async def _fly(self, request: Request) -> Landing:
@@ -89,15 +87,8 @@ def _coalesced(reply: Reply) -> Reply:
     return replace(reply, source="coalesced", attempts=(), queued=0.0, cost=Decimal(0), saved=reply.cost, ttft=None)
 
 
-def _own(error: ErrorT) -> ErrorT:
-    """An object of its own for each caller, because layers above write on it."""
-    twin: ErrorT = type(error).__new__(type(error), *error.args)
-    twin.__dict__.update(error.__dict__)
-    return twin
-
-
-def _shared(error: ErrorT) -> ErrorT:
-    twin = _own(error)
+def _shared(error: RequestError) -> RequestError:
+    twin = error.copy()
     twin.attempts, twin.queued, twin.cost = (), 0.0, Decimal(0)
     twin.usage, twin.possibly_billed = None, False
     return twin

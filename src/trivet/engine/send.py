@@ -108,17 +108,20 @@ class Send:
                             ttft = clock() - began
                         seen = True
                         watch(event)
-                    if reader.done:  # a server may keep the connection open behind the last event
+                    if reader.done:
+                        await _drain(answer.chunks)
                         break
                 return reader.finish(), ttft
         except RequestError as error:
+            if reader is not None and reader.done:
+                return reader.finish(), ttft  # a connection that breaks behind the answer does not take it along
             if seen:
                 error.retryable = False  # what was handed out can't be taken back
             raise
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read past the end of the answer, so that its connection can serve again, but not for long."""
+    """Read past the end of the answer, so that its connection can serve again; a server may leave it open, though."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN):
             async for _ in chunks:

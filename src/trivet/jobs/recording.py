@@ -1,16 +1,18 @@
-"""A row, what was asked and what came of it, as one record."""
+"""One row: what was asked, what came of it, and the record of both."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import UNSET, Struct
 
-from trivet.errors import RequestError, TrivetError, UsageError
+from trivet.errors import AnswerError, DataError, RequestError, TrivetError, UsageError
 from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.output import to_jsonable
-from trivet.types import Reply
+from trivet.tasks.task import Task
+from trivet.types import Reply, Request
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -28,6 +30,23 @@ class Outcome(Struct, frozen=True, kw_only=True):
             return None
         code = "bad_row" if isinstance(self.error, UsageError) else self.error.code
         return Failure(code=code, message=str(self.error))
+
+
+async def outcome_of(
+    task: Task, row: Row, ask: Callable[[Request], Awaitable[Reply]], *, model: str, cacheable: bool, label: str
+) -> Outcome:
+    """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own."""
+    if row.data is None:
+        return Outcome(error=DataError(row.error or f"bad row at {row.place}"))
+    reply: Reply | None = None
+    characters = 0
+    try:
+        request = task.request(row.data, model=model, cacheable=cacheable, label=label)
+        characters = request.characters
+        reply = await ask(request)
+        return Outcome(output=task.result(reply), reply=reply, input_chars=characters)
+    except (RequestError, AnswerError, UsageError) as error:
+        return Outcome(error=error, reply=reply, input_chars=characters)
 
 
 def record_of(row: Row, identity: int | str, outcome: Outcome, kept: tuple[str, ...], at: float) -> Record:

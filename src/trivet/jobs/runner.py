@@ -15,8 +15,6 @@ from typing import Any
 from msgspec import Struct
 
 from trivet.errors import (
-    AnswerError,
-    DataError,
     MachineError,
     ProtocolError,
     RequestError,
@@ -24,7 +22,7 @@ from trivet.errors import (
     TrivetError,
     UsageError,
 )
-from trivet.jobs.recording import Outcome, record_of
+from trivet.jobs.recording import Outcome, outcome_of, record_of
 from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.task import Task
@@ -156,25 +154,15 @@ class Runner:
 
     async def _outcome(self, row: Row) -> Outcome | None:
         """What the row came to; None when the run stops over it, and it is to be asked again."""
-        if row.data is None:
-            return Outcome(error=DataError(row.error or f"bad row at {row.place}"))
-        characters = 0
-        reply: Reply | None = None
-        try:
-            request = self._task.request(
-                row.data, model=self._config.model, cacheable=self._config.cacheable, label=str(row.n)
-            )
-            characters = request.characters
-            reply = await self._ask(request)
-            self._reached = True
-            return Outcome(output=self._task.result(reply), reply=reply, input_chars=characters)
-        except RequestError as error:
-            if self._ends_run(error):
-                self.stop(error)
-                return None
-            return Outcome(error=error, input_chars=characters)
-        except (AnswerError, UsageError) as error:
-            return Outcome(error=error, reply=reply, input_chars=characters)
+        config = self._config
+        outcome = await outcome_of(
+            self._task, row, self._ask, model=config.model, cacheable=config.cacheable, label=str(row.n)
+        )
+        self._reached = self._reached or outcome.reply is not None
+        if isinstance(outcome.error, RequestError) and self._ends_run(outcome.error):
+            self.stop(outcome.error)
+            return None
+        return outcome
 
     def _ends_run(self, error: RequestError) -> bool:
         """Whether no other row can fare better, so that going on would only fail them one by one."""

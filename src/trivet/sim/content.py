@@ -18,19 +18,20 @@ _NOUNS = (
     "rows?|items?|records?|tickets|messages|reviews|documents|texts|questions|customer|user|context|source"
 )
 _CUES = re.compile(
-    rf"(?im)^[ \t#*>]*(?:(?:here (?:is|are) )?(?:the |this |my )?(?:(?:customer|support|user|input|"
-    rf"source)(?:'s)? )?"
-    rf"(?:support )?(?:{_NOUNS})(?: (?:text|body|message|to (?:classify|label|summari[sz]e)))?)[*]*[ "
-    rf"\t]*:[*]*[ \t]*"
+    rf"(?im)^[ \t#*>]*(?:here (?:is|are) )?(?:(?:the|this|my|following|customer|support|user|input|source)(?:'s)? )*"
+    rf"(?:{_NOUNS})(?: (?:text|body|message|below|to \w+|(?:that|which|you|for you) [^\n:]{{1,40}}))?"
+    rf"[*]*[ \t]*:[*]*[ \t]*"
+)
+_ANSWERED = re.compile(
+    r"(?im)^[ \t*]*(?:label|answer|category|output|intent|class|result|sentiment)[*]*[ \t]*:[ \t]*\S"
 )
 _TAGGED = re.compile(r"(?is)<([a-z][\w-]{0,40})(?:\s[^>]{0,200})?>(.{1,40000}?)</\1>")
 _FENCED = re.compile(r'(?s)(?:```[a-z]*\n?(.{1,40000}?)```|"""(.{1,40000}?)"""|\'\'\'(.{1,40000}?)\'\'\')')
 _QUOTED = re.compile(r"[\"“«]([^\"”»\n]{12,4000})[\"”»]|(?<!\w)'([^'\n]{12,2000})'(?!\w)")
 _CLOSING = re.compile(
-    r"(?is)\n[ \t]*(?:(?:your |the )?(?:label|answer|category|output|response|intent|class|result|"
-    r"summary|json)\s*:\s*"
-    r"|(?:return|respond|reply|answer|output|remember|now|please (?:return|respond|reply|"
-    r"answer))\b[^\n]{0,300})\s*$"
+    r"(?is)\n[ \t]*(?:(?:your |the )?(?:label|answer|category|output|response|intent|class|result|summary|json)\s*:"
+    r"|(?:return|respond|reply|answer|output|remember|now|thanks|thank you|please (?:return|respond|reply|answer))"
+    r"\b[^\n]{0,300})\s*$"
 )
 _CLOSING_LENGTH = 500
 _MOST_TAGS = 800
@@ -69,15 +70,13 @@ def _marked(user: str) -> str | None:
     tagged = [match[2] for match in _TAGGED.finditer(_few_tags(user)) if len(match[2].strip()) > 1]
     if tagged and not _looks_like_schema(tagged[-1]):
         return str(max(reversed(tagged), key=len)) if len(tagged) < 3 else "\n".join(tagged)
-    cue = None
-    for cue in _CUES.finditer(user):
-        if user[cue.end() :].strip():
-            first = cue
-            break
-    else:
-        first = None
-    if first is not None:
-        return _without_fence(user[first.end() :])
+    cues = [cue for cue in _CUES.finditer(user) if user[cue.end() :].strip()]
+    if cues:
+        cue = cues[0]
+        for later in cues[1:]:  # after worked examples, the last one is the one to answer
+            if _ANSWERED.search(user, cue.end(), later.start()):
+                cue = later
+        return _without_fence(user[cue.end() :])
     for match in reversed(list(_FENCED.finditer(user))):
         inner = match[1] or match[2] or match[3]
         if inner.strip() and not _looks_like_schema(inner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 import tempfile
@@ -102,9 +103,8 @@ class SecureCase(TransportCase):
                     f"call = HttpCall(method='GET', url={server.url()!r}, headers={{}}, body=b'')\n"
                     "print(asyncio.run(T().fetch(call)).body)"
                 )
-                child = await create_subprocess_exec(
-                    sys.executable, "-c", code, env={"SSL_CERT_FILE": str(public)}, stdout=PIPE, stderr=PIPE
-                )
+                env = {"SSL_CERT_FILE": str(public), "PYTHONPATH": os.pathsep.join(sys.path)}
+                child = await create_subprocess_exec(sys.executable, "-c", code, env=env, stdout=PIPE, stderr=PIPE)
                 out, err = await child.communicate()
                 assert out.strip() == b"b'body'", err.decode()
 

@@ -38,7 +38,7 @@ IDLE = 15.0  # seconds that a connection is kept unused; balancers and NATs forg
 DNS_TTL = 60  # seconds
 CLOSING = 1.0  # seconds to wait for another thread's event loop
 ACCEPTED = {"accept-encoding": "gzip, deflate"}
-AUTOMATIC = ("accept", "accept-encoding", "content-type", "user-agent")
+AUTOMATIC = frozenset({"accept", "content-type", "user-agent"})  # what aiohttp would add
 
 
 def go_direct(url: str) -> str | None:
@@ -84,7 +84,7 @@ class AiohttpTransport:
         self._closed = True
         here = asyncio.get_running_loop()
         for loop, session in list(self._sessions.items()):
-            if session.pid != os.getpid() or loop.is_closed():
+            if session.http.closed:
                 continue
             if loop is here:
                 await session.guard.aclose()
@@ -92,7 +92,7 @@ class AiohttpTransport:
                 closing = asyncio.run_coroutine_threadsafe(_close(session), loop)
                 await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSING)
             # A loop that is at rest, or about to end, closes its session itself.
-        await self._sweep()
+        self._sweep()
 
     def statistics(self) -> TransportStatistics:
         """Counts since the start, over all event loops of this process."""
@@ -112,23 +112,19 @@ class AiohttpTransport:
             raise _final("the transport is closed: make a new client", kind="closed", sent=False)
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
-        if session is None or session.pid != os.getpid() or session.http.closed:
-            await self._sweep()
+        if session is None or session.http.closed:
+            self._sweep()
             session = self._sessions[loop] = _Session(self._ssl_context)
             await anext(session.guard)
         return session
 
-    async def _sweep(self) -> None:
+    def _sweep(self) -> None:
         """Let go of the sessions of another process, and of event loops that are over."""
         for loop, session in list(self._sessions.items()):
-            if session.pid != os.getpid():
-                # Sockets and epoll are shared with the parent: nothing of it may be closed, or collected.
-                self._inherited.append(session)
-                session.http.detach()
-            elif loop.is_closed() or session.http.closed:
-                await session.http.close()
-            else:
+            if not session.http.closed:
                 continue
+            if session.pid != os.getpid():
+                self._inherited.append(session)  # collecting it could touch what is shared with the parent
             if self._sessions.pop(loop, None) is session:
                 self._past_exchanges += session.exchanges
                 self._past_connections += session.connector.opened
@@ -151,7 +147,6 @@ class _Session:
             connector=self.connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=AUTOMATIC,
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
             trace_configs=[tracing()],
@@ -281,6 +276,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
                 proxy=self._proxy,
                 allow_redirects=False,
                 timeout=_limits(call.timeouts),
+                skip_auto_headers=AUTOMATIC - call.headers.keys() or None,
                 trace_request_ctx=self._flight,
             )
         finally:

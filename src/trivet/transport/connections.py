@@ -67,8 +67,13 @@ class Connector(aiohttp.TCPConnector):
         self.opened = 0
         super().__init__(limit=0, **options)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be done with it: also when its event loop is over, or a parent process's."""
+        return super().closed or self._loop.is_closed() or self._pid != os.getpid()
+
     def __del__(self, *arguments: Any) -> None:
-        if self._pid == os.getpid():  # a forked child shares the sockets and must leave them alone
+        if not self.closed:  # a forked child shares the sockets with its parent, and must leave them alone
             super().__del__(*arguments)
 
     async def connect(
