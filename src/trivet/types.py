@@ -147,6 +147,9 @@ class HttpCall(Struct, frozen=True, kw_only=True):
     body: bytes
     timeouts: Timeouts = Timeouts()
 
+    def __repr__(self) -> str:
+        return f"HttpCall({self.method} {self.url}, {len(self.body)} bytes)"  # the headers hold the key
+
 
 class HttpReply(Struct, frozen=True, kw_only=True):
     """A whole HTTP reply, its content encoding undone. Header names are lower-case."""

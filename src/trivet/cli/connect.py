@@ -10,6 +10,9 @@ from trivet.cli.options import CallOptions
 from trivet.client.client import AsyncClient
 from trivet.engine.limit import Limits
 
+SIMULATED_TIER = 3
+"""The usage tier of the account that `--sim` and `trivet sim` stand for: a young, paying one."""
+
 
 @contextmanager
 def server(options: CallOptions) -> Iterator[dict[str, Any]]:
@@ -20,7 +23,7 @@ def server(options: CallOptions) -> Iterator[dict[str, Any]]:
     from trivet import sim
     from trivet.sim.scenario import Scenario
 
-    with sim.start(Scenario(seed=options.seed)) as simulator:
+    with sim.start(Scenario(seed=options.seed, tier=SIMULATED_TIER)) as simulator:
         yield {"base_url": simulator.url, "simulated": simulator.identity}
 
 

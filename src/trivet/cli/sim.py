@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from trivet.cli.connect import SIMULATED_TIER
 from trivet.cli.show import document, note, say
 from trivet.errors import SettingsError
 
@@ -33,6 +34,8 @@ def execute(options: SimOptions) -> int:
         if not (name and equals):
             raise SettingsError(f"--set {name}: write it as key=value, like --set tier=1")
     settings = {name: value for name, _, value in pairs} | {"seed": str(options.seed)}
+    if not settings.keys() & {"tier", "rpm", "tpm", "null"} and not options.null:
+        settings["tier"] = str(SIMULATED_TIER)
     if options.null:
         settings["null"] = "true"
     scenario = Scenario.parse(settings)

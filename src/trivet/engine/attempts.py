@@ -21,6 +21,10 @@ class Interrupted(asyncio.CancelledError):
         self.queued = queued
 
 
+class CancelledInQueue(asyncio.CancelledError):
+    """A cancellation that came while the request still waited for its permit: nothing was sent."""
+
+
 def total(attempts: tuple[Attempt, ...]) -> Decimal | None:
     """US dollars of all attempts; None where the cost of one of them is not known."""
     sum_ = Decimal(0)

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trivet.engine.cancelled import CancelledInQueue
+from trivet.engine.attempts import CancelledInQueue
 from trivet.errors import BudgetError, RequestError
 from trivet.limits.account import Account, Room
 from trivet.prices.book import Book

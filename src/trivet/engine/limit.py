@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trivet.engine.attempts import Interrupted
-from trivet.engine.cancelled import CancelledInQueue
+from trivet.engine.attempts import CancelledInQueue, Interrupted
 from trivet.errors import RequestError, SettingsError
 from trivet.limits.backoff import is_refusal
 from trivet.limits.bucket import Bucket

@@ -55,7 +55,8 @@ _EACH = re.compile(r"(?i)\b(?:each|every|per)\b[^.\n]{0,40}\b(?:bullet|point|wor
 _BARE = re.compile(
     r"(?i)\b(?:only|just|nothing (?:else|but)|no (?:other|extra|additional) (?:text|words?|output)|"
     r"no explanations?|without (?:any )?(?:explanation|other text|comment)|"
-    r"do not (?:explain|add|include)|don't (?:explain|add|include)|single word|one word)\b"
+    r"do not (?:explain|add|include)|don't (?:explain|add|include)|single word|one word|"
+    r"(?:answer|respond|reply) with (?:exactly|one of|(?:a|the) (?:single )?(?:label|name|category|intent|class)))\b"
 )
 _EXPLAIN = re.compile(
     r"(?i)\b(?:explain(?:ing)? (?:your|why|the|how|each|in)|step[- ]by[- ]step|show your (?:work|"

@@ -22,6 +22,7 @@ from trivet.tasks.plan import DEFAULT_MODEL, Plan, check_effort, check_model
 from trivet.tasks.template import Template
 from trivet.tasks.where import Origin, Where, located
 from trivet.types import Reply, Request
+from trivet.wire.cacheable import cacheable as may_share
 from trivet.wire.openai_responses import encode
 
 _DIGEST_FORMAT = 1
@@ -186,7 +187,7 @@ class Task:
             sample=sample,
             fold=_folded_head(body) if self.normalise else None,
             version=self.cache_version,
-            cacheable=cacheable,
+            cacheable=cacheable and may_share(body),
             timeout=timeout,
             label=label,
             characters=len(body["input"]) + len(body.get("instructions", "")),
