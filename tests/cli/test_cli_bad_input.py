@@ -162,8 +162,8 @@ def test_an_unreachable_server_stops_the_run(trivet) -> None:
 
 def test_a_wrong_key_stops_the_run(trivet, scripted) -> None:
     """A 401 stops at once, names the variable, and does not repeat the key."""
-    body = {"error": {"message": "Incorrect API key provided: sk-12345678901234567890.", "type": "invalid_request_error",
-                      "param": None, "code": "invalid_api_key"}}  # fmt: skip
+    said = "Incorrect API key provided: sk-12345678901234567890."
+    body = {"error": {"message": said, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}}
     server = scripted(401, json.dumps(body).encode())
     ended = trivet("run", TASK, TICKETS, "--base-url", server.url, env={"OPENAI_API_KEY": "sk-12345678901234567890"})
     stopped(ended, "401", "OPENAI_API_KEY")

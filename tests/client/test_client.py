@@ -128,10 +128,9 @@ def test_what_ends_a_run_is_raised_after_what_finished(where: dict[str, Any]) ->
     """A spent budget raises at the end of the results; the summary is there."""
     with trivet.Client(**where, cache=None, budget="0.0006", limits=trivet.Limits(concurrency=2)) as client:
         run = client.map(TRIAGE, ROWS, folder=None)
-        seen = []
+        seen: list[trivet.Result] = []
         with pytest.raises(BudgetError):
-            for result in run:
-                seen.append(result)
+            seen.extend(run)
         summary = run.summary
     assert 0 < len(seen) < 40
     assert summary.cost_usd is not None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.comparison.result import table, verdicts
 from trivet.comparison.figures import Answers, compare_figures
 from trivet.comparison.measure import interleaved
+from trivet.comparison.result import table, verdicts
 from trivet.jobs.rows import Row
 from trivet.records import Failure, Record
 from trivet.types import Attempt, Usage

@@ -78,12 +78,13 @@ def test_the_cause_decides_where_the_wrapper_is_vague(error: BaseException, kind
     assert "sk-" not in str(explained(error))
 
 
-def test_a_failure_to_connect_is_never_sent() -> None:
-    """Whatever the caller believes, a failed connect has sent nothing."""
+def test_what_was_sent_is_for_the_transport_to_say() -> None:
+    """A refused connection is told as the transport saw it: a GET may have left on an earlier connection."""
     refused = OSError(errno.ECONNREFUSED, "Connection refused")
-    error = explained(aiohttp.ClientConnectorError(KEY, refused))
-    assert (error.kind, error.sent, error.retryable) == ("connect", False, True)
-    assert str(error).startswith("could not connect to host:443: connection refused;")
+    for sent in (False, True):
+        error = explained(aiohttp.ClientConnectorError(KEY, refused), sent=sent)
+        assert (error.kind, error.sent, error.retryable) == ("connect", sent, True)
+        assert str(error).startswith("could not connect to host:443: connection refused;")
 
 
 def test_a_lack_of_files_says_what_to_raise() -> None:

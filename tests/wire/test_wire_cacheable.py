@@ -65,12 +65,12 @@ NOT_ALONE = [
 ]
 
 
-@pytest.mark.parametrize("fields", ALONE, ids=str)
+@pytest.mark.parametrize("fields", ALONE)
 def test_a_body_that_decides_the_question_alone_may_be_cached(fields: dict[str, Any]) -> None:
     assert cacheable({"model": "m"} | fields)
 
 
-@pytest.mark.parametrize("fields", NOT_ALONE, ids=str)
+@pytest.mark.parametrize("fields", NOT_ALONE)
 def test_a_body_that_leans_on_the_server_or_the_world_may_not(fields: dict[str, Any]) -> None:
     assert not cacheable({"model": "m"} | fields)
 

@@ -110,8 +110,8 @@ async def _run(
         job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
         if job.resumed:
             calls.account.spend(job.spent())
-            if not options.as_json and job.finished_before:
-                note(f"trivet: taking up {job.folder}: {job.finished_before:,} rows are done")
+        if not options.as_json:
+            note(_opening(job, task, calls, source))
         runner = Runner(
             task,
             calls.ask,
@@ -140,6 +140,15 @@ async def _run(
         finally:
             job.close()
     return summary, runner.stopped
+
+
+def _opening(job: Job, task: Task, calls: AsyncClient, source: Source) -> str:
+    """What is about to happen, in one line."""
+    rows = source.count()
+    many = "rows" if rows is None else f"{rows:,} rows"
+    where = "the simulated provider" if calls.endpoint.simulated is not None else calls.endpoint.host
+    done = f"; taking up {job.folder}, where {job.finished_before:,} are done" if job.finished_before else ""
+    return f"trivet: {many}, {task.model_for()} at {where}, up to {calls.concurrency} calls at once{done}"
 
 
 def _job_config(options: RunOptions, task: Task, selection: Selection, calls: AsyncClient) -> JobConfig:

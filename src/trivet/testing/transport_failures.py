@@ -12,6 +12,7 @@ from trivet.testing.servers import Peer, always, chunk, gzipped, head, once, rep
 from trivet.testing.transport_case import TransportCase, call, fails, left
 from trivet.transport.protocol import MAX_BODY
 
+LONG = f"http://{'a' * 70}.invalid/"  # a label of more than 63 characters (RFC 1035)
 CHUNKED = "Transfer-Encoding: chunked"
 
 
@@ -49,7 +50,7 @@ class FailuresCase(TransportCase):
     async def test_what_can_not_be_sent_is_refused_for_good(self) -> None:
         """A URL or a header that HTTP forbids fails at once, unsent, not retryable, and is not repeated."""
         async with self.talking(always(reply())) as (transport, server):
-            for url in ("http://[::1/v1", "ftp://127.0.0.1/", "127.0.0.1", "", "http://", "http://a:99999/"):
+            for url in ("http://[::1/v1", "ftp://127.0.0.1/", "127.0.0.1", "", "http://", "http://a:99999/", LONG):
                 error = await fails(transport.fetch(call(url)), "connect", sent=False)
                 assert not error.retryable, url
             smuggled = call(server.url(), headers={"x": "a\r\nauthorization: sk-other"})

@@ -33,6 +33,7 @@ FAILURES = (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError
 """Everything that the library raises; cancellation is none of it."""
 
 MAX_HEADER = 64 * 1024  # bytes of one header
+MAX_HEADERS = 1000
 LARGE_BODY = 1024 * 1024  # bytes from which aiohttp wants a request's body as a file
 IDLE = 15.0  # seconds that a connection is kept unused; balancers and NATs forget longer ones silently
 DNS_TTL = 60  # seconds
@@ -287,8 +288,10 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
     def _read_head(self, response: aiohttp.ClientResponse) -> dict[str, str]:
         """The headers as they hold for the body that is handed out."""
         headers: dict[str, str] = {}
+        if len(response.headers) > MAX_HEADERS:
+            raise self._unreadable(f"it has {len(response.headers)} headers", "too_large")
         for name, value in response.headers.items():
-            name = name.lower()
+            name, value = name.lower(), value.strip()
             if not value.isascii():  # what is no UTF-8 came as surrogates, which nothing could write down
                 value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value

@@ -96,7 +96,8 @@ def explain(
     if expired:
         text = f"the exchange with {at} was not over within {timeouts.total:g} s; raise the timeout"
         return TransportError(text, kind="timeout", sent=sent)
-    if type(error) is ValueError or any(name in UNUSABLE for name in _names(error)):
+    names = _names(error)
+    if ("ValueError" in names and "ClientConnectorError" not in names) or any(name in UNUSABLE for name in names):
         return _unusable(at)
     kind = kind_of(error)
     if kind == "connect":
@@ -107,7 +108,7 @@ def explain(
         text = _too_slow(at, sent, timeouts)
     else:
         text = f"{at} {_BROKEN[kind]}{_BILLED if sent else '; the request was not sent'}"
-    return TransportError(text, kind=kind, sent=sent and kind != "connect")
+    return TransportError(text, kind=kind, sent=sent)
 
 
 _TRUST = "is base_url right? (SSL_CERT_FILE names a private certificate authority)"
