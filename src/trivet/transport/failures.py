@@ -62,7 +62,7 @@ CAUSES: dict[str, TransportKind] = {
 }
 """What may lie below, by name."""
 
-UNUSABLE = ("InvalidURL", "NonHttpUrlClientError")
+UNUSABLE = frozenset({"ValueError", "InvalidURL", "NonHttpUrlClientError"})
 VAGUE = ("closed", "reset", "encoding")
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 
@@ -97,7 +97,7 @@ def explain(
         text = f"the exchange with {at} was not over within {timeouts.total:g} s; raise the timeout"
         return TransportError(text, kind="timeout", sent=sent)
     names = _names(error)
-    if ("ValueError" in names and "ClientConnectorError" not in names) or any(name in UNUSABLE for name in names):
+    if "ClientConnectorError" not in names and not UNUSABLE.isdisjoint(names):  # a certificate error is both
         return _unusable(at)
     kind = kind_of(error)
     if kind == "connect":
