@@ -52,3 +52,14 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_chars: int = 0
     at: float = 0.0
     simulated: bool = False
+
+    def billed(self) -> Decimal | None:
+        """US dollars of the attempts that surely were billed; None where the price of one of them is not known.
+
+        Attempts that are only *possibly billed* are not in it: they are counted apart.
+        """
+        in_doubt = [attempt for attempt in self.attempts if attempt.possibly_billed and attempt.cost is None]
+        if self.cost is not None or not in_doubt:
+            return self.cost
+        known = [attempt.cost for attempt in self.attempts if attempt not in in_doubt]
+        return None if None in known else sum((cost for cost in known if cost is not None), Decimal(0))

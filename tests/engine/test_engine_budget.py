@@ -286,10 +286,10 @@ def test_a_reply_without_usage_keeps_its_reservation_as_spent() -> None:
     virtual(main())
 
 
-def test_a_snapshot_that_the_server_names_is_priced_as_the_model_asked_for() -> None:
+def test_the_model_that_served_is_priced_and_one_without_a_price_is_unknown() -> None:
     async def main() -> None:
-        for served in ("gpt-5.4-mini-2026-03-17", "my-deployment", ""):
-            assert (await stack(ScriptedTransport(ok(model=served)))(request())).cost == price()
+        for served, cost in (("gpt-5.4-mini-2026-03-17", price()), ("", price()), ("my-deployment", None)):
+            assert (await stack(ScriptedTransport(ok(model=served)))(request())).cost == cost
 
     virtual(main())
 

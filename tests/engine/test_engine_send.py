@@ -61,7 +61,7 @@ def test_every_attempt_is_logged_with_ids_times_and_tokens_and_never_with_conten
         transport = ScriptedTransport(
             fault(503, message=f"distinctive-error {PROMPT} {KEY}"),
             broken("reset"),
-            HttpReply(status=200, headers={}, body=f"<html>{ANSWER}</html>".encode()),
+            HttpReply(status=200, headers={}, body=f'{{"output": [{{"{ANSWER}'.encode()),
             After(1.5, ok(ANSWER)),
             Streamed([1.0, *sse(ANSWER)]),
             After(60.0, ok()),

@@ -254,7 +254,18 @@ def main() -> None:
     sys.exit(_main())
 
 
+def _open_standard_streams() -> None:
+    """A process may be started with its standard streams closed; sockets must not come to stand in their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(opened, mode, closefd=False))
+
+
 def _main() -> int:
+    _open_standard_streams()
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()

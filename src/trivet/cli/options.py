@@ -157,6 +157,8 @@ class CallOptions:
             return None
         if not (self.concurrency or "").isascii() or not (self.concurrency or "").isdigit() or self.concurrency == "0":
             raise SettingsError(f"--concurrency {self.concurrency}: write a number from 1 on, or auto")
+        if len(self.concurrency or "") > 5:
+            raise SettingsError(f"--concurrency {self.concurrency}: more than 99,999 calls at once fit no machine")
         return int(self.concurrency or 0)
 
     def cache_url(self) -> str | None:

@@ -66,6 +66,8 @@ async def _live(look: Callable[[], Moment]) -> None:
     def picture() -> Table:
         moment = look()
         grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
         done = moment.before + moment.finished
         grid.add_row(ProgressBar(total=moment.total or None, completed=done, width=28), Text(line(moment)))
         return grid

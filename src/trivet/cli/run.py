@@ -20,7 +20,7 @@ from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.show import document, note, say
 from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
-from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
+from trivet.errors import BudgetError, DataError, SettingsError, UsageError
 from trivet.jobs.job import Job, JobConfig
 from trivet.jobs.rows import Source
 from trivet.jobs.runner import Runner, RunnerConfig
@@ -70,6 +70,16 @@ def overridden(task: Task, options: TaskOptions) -> Task:
     return task_file.override(task, model=options.model, params=params, tier=options.tier)
 
 
+def check_mapping(task: Task, selection: Selection) -> None:
+    """`--map` names what the prompt uses, or it would do nothing."""
+    used = (*task.columns, *task.optional_columns)
+    for name in selection.map:
+        if name not in used:
+            raise SettingsError(
+                f"--map {name}={selection.map[name]}: the prompt uses no {name!r}; it uses {', '.join(used)}"
+            )
+
+
 def open_data(options: DataOptions) -> tuple[Source, Selection]:
     """The rows that the options select."""
     selection = Selection(
@@ -89,6 +99,7 @@ def execute(options: RunOptions) -> int:
     """Run; the exit code."""
     task = load_task(options.task)
     source, selection = open_data(options.data)
+    check_mapping(task, selection)
     task.fields()  # what the provider is known to refuse is refused here
     if options.log is not None:
         log_to(options.log)
@@ -105,7 +116,7 @@ def execute(options: RunOptions) -> int:
 
 async def _run(
     options: RunOptions, task: Task, source: Source, selection: Selection, where: dict[str, Any]
-) -> tuple[Summary, TrivetError | None]:
+) -> tuple[Summary, Exception | None]:
     async with client(options.calls, where, cache=options.calls.cache_url()) as calls:
         job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
         if job.resumed:
@@ -206,7 +217,7 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _code(summary: Summary, stopped: TrivetError | None, *, resumable: RunOptions) -> int:
+def _code(summary: Summary, stopped: Exception | None, *, resumable: RunOptions) -> int:
     if not summary.interrupted:
         return 1 if summary.failed else 0
     if stopped is None:

@@ -19,7 +19,7 @@ from trivet.engine.limit import Limits, LimitStatistics
 from trivet.engine.meter import MeterStatistics
 from trivet.engine.send import SendConfig
 from trivet.engine.stack import Clocks, Stack, StackConfig
-from trivet.errors import SettingsError
+from trivet.errors import SettingsError, TaskError
 from trivet.jobs.job import Job, JobConfig, check_columns
 from trivet.jobs.runner import RunnerConfig
 from trivet.jobs.select import Selection, select
@@ -78,6 +78,10 @@ class AsyncClient:
         simulated: str | None = None,
         transport: Transport | None = None,
     ) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise SettingsError(f"model is {model!r}, and must be a model's name")
+        if limits is not None and not isinstance(limits, Limits):
+            raise SettingsError(f"limits is {limits!r}, and must be trivet.Limits(...)")
         self.model = model
         self.endpoint = endpoint(
             base_url=base_url,
@@ -104,7 +108,7 @@ class AsyncClient:
         self._closed = False
 
     async def respond(
-        self, input: str | list[Any], *, model: str | None = None, timeout: float | None = None, **params: Any
+        self, input: str | list[Any], *, model: str | None = None, timeout: float | str | None = None, **params: Any
     ) -> Reply:
         """One request, one reply. `params` go to the provider as they are (`instructions`, `max_output_tokens`...).
 
@@ -118,7 +122,7 @@ class AsyncClient:
         return reply
 
     async def stream(
-        self, input: str | list[Any], *, model: str | None = None, timeout: float | None = None, **params: Any
+        self, input: str | list[Any], *, model: str | None = None, timeout: float | str | None = None, **params: Any
     ) -> AsyncGenerator[Event, None]:
         """One request, its events as they come: `event.delta` is visible text, the last event has the `reply`.
 
@@ -148,6 +152,8 @@ class AsyncClient:
         columns copied to the records. `folder`: where run folders are made, so that nothing paid for is lost
         in a crash; None keeps nothing. Raises `UsageError` at once for what can be known at once.
         """
+        if not isinstance(task, Task):
+            raise TaskError(f"the task is {task!r:.80}, and must be a trivet.Task: see Task.load for task files")
         chosen = model or task.plan.model or task.model or self.model
         kept = tuple(keep)
         selection = Selection(id=id, keep=kept)
@@ -171,7 +177,7 @@ class AsyncClient:
         return run
 
     def _request(
-        self, input: str | list[Any], model: str | None, timeout: float | None, params: dict[str, Any]
+        self, input: str | list[Any], model: str | None, timeout: float | str | None, params: dict[str, Any]
     ) -> Request:
         fields = {"model": model or self.model, "input": input, **params}
         head, tail = openai_responses.encode(fields)
@@ -183,7 +189,7 @@ class AsyncClient:
             max_output=params.get("max_output_tokens"),
             tier=params.get("service_tier"),
             cacheable=cacheable(fields),
-            timeout=timeout,
+            timeout=duration(timeout) if isinstance(timeout, str) else timeout,
             tags=self._tags,
         )
 

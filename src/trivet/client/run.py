@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trivet.client.door import Door
 from trivet.engine.flights import Flights
+from trivet.errors import TrivetError
 from trivet.jobs.job import Job
 from trivet.jobs.ordering import Ordering
 from trivet.jobs.rows import Row
@@ -83,8 +84,9 @@ class AsyncRun:
         self._results.put_nowait(None)  # the end stays the end, however often it is asked for
         if not ready:
             await asyncio.shield(self._flight)
-            if self._runner.stopped is not None:
-                raise self._runner.stopped.copy()
+            stopped = self._runner.stopped
+            if stopped is not None:
+                raise stopped.copy() if isinstance(stopped, TrivetError) else stopped
         return ready
 
     async def _work(self) -> Summary:

@@ -15,7 +15,7 @@ from trivet.client.client import AsyncClient
 from trivet.comparison.figures import Answers, compare_figures
 from trivet.comparison.measure import Measurement
 from trivet.comparison.result import Comparison
-from trivet.errors import DataError, TaskError
+from trivet.errors import DataError, RequestError, TaskError
 from trivet.jobs.job import check_columns
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
@@ -77,7 +77,7 @@ async def compare_async(
     spent: list[Decimal | None] = []
 
     def keep(name: str, record: Record) -> None:
-        spent.append(record.cost)
+        spent.append(record.billed())
         if name in ledgers:
             ledgers[name].append(record)
 
@@ -90,6 +90,10 @@ async def compare_async(
         if config.time_alone:
             for name in variants:
                 alone[name] = await measurement.alone(name, rows)
+    except RequestError as error:
+        if folder is not None and error.args:
+            error.args = (f"{error.args[0]}; what was answered so far is in {folder}",)
+        raise
     finally:
         for ledger in ledgers.values():
             ledger.close()

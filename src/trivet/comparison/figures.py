@@ -119,9 +119,10 @@ def total_cost(records: Sequence[Record] | Any) -> Decimal | None:
     """US dollars of all records together; None when one of them has no known cost."""
     total = Decimal(0)
     for record in records:
-        if record.cost is None:
+        billed = record.billed()
+        if billed is None:
             return None
-        total += record.cost
+        total += billed
     return total
 
 

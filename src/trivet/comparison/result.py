@@ -104,6 +104,10 @@ def verdicts(comparison: Comparison) -> list[str]:
 
 
 def _sentence(variant: Variant, comparison: Comparison) -> str:
+    base = comparison.variants[comparison.baseline]
+    for name, failed in (("it", variant.failed), (f"the baseline {comparison.baseline}", base.failed)):
+        if comparison.rows and failed >= comparison.rows:
+            return f"nothing to compare: every row of {name} failed."
     points = f"{comparison.margin * 100:g} points" if comparison.margin != 0.01 else "1 point"
     answers = _answers(variant, comparison)
     if variant.verdict == "not_worse":

@@ -68,10 +68,7 @@ class Budget:
     def _cost(self, request: Request, reply: Reply, day: date) -> Decimal | None:
         if reply.usage is None:
             return None
-        cost = self._prices.cost(reply.usage, model=reply.model, tier=reply.tier, day=day)
-        if cost is None and reply.model != request.model:
-            cost = self._prices.cost(reply.usage, model=request.model, tier=reply.tier, day=day)
-        return cost
+        return self._prices.cost(reply.usage, model=reply.model or request.model, tier=reply.tier, day=day)
 
     def _settle_failure(self, request: Request, error: RequestError, reserved: Decimal, day: date) -> Decimal:
         cost: Decimal | None = Decimal(0)
@@ -109,9 +106,10 @@ class Budget:
     def _fits(self, worst: Decimal) -> bool:
         room = self._account.reserve(worst)
         if room is Room.STOP:
+            left = max(Decimal(0), self._account.left() or Decimal(0))
             raise BudgetError(
-                f"the budget of ${self._account.budget:f} has ${self._account.left():f} left, and this call "
-                f"could cost ${worst:f}: raise the budget, or lower max_output_tokens"
+                f"the budget of ${self._account.budget:f} has ${left:f} left, and this call could cost ${worst:f}: "
+                "raise the budget, or lower max_output_tokens"
             )
         return room is Room.RESERVED
 

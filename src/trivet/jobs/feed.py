@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
+from trivet.errors import DataError
 from trivet.jobs.rows import Row, Source
 
 TURN = 256
@@ -55,7 +56,7 @@ class _Reader:
         while not self._rows:
             if self._ended and not self._rows:
                 if self._error is not None:
-                    raise self._error
+                    raise _raisable(self._error) from None
                 return None
             self._news.clear()
             self._waiting = True
@@ -90,3 +91,10 @@ class _Reader:
             self._waiting = False
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._news.set)
+
+
+def _raisable(error: BaseException) -> Exception:
+    """The source's own exception; one that would end a thread's event loop is told as what it is."""
+    if isinstance(error, Exception):
+        return error
+    return DataError(f"the rows ended with {type(error).__name__}: {error}")

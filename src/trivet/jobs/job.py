@@ -184,8 +184,8 @@ def check_columns(task: Task, source: Source) -> None:
             return
         columns = dict.fromkeys(name for row in islice(source, LOOKED_AT) if row.data is not None for name in row.data)
         looked_at = f" in its first {LOOKED_AT} rows"
-        if not columns:
-            return
+    if not columns:
+        return
     missing = [name for name in task.columns if name not in columns]
     if missing:
         hint = f" ({source.hint})" if source.hint else ""

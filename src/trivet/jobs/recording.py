@@ -45,7 +45,10 @@ async def outcome_of(
         characters = request.characters
         reply = await ask(request)
         return Outcome(output=task.result(reply), reply=reply, input_chars=characters)
-    except (RequestError, AnswerError, UsageError) as error:
+    except UsageError as error:
+        placed = DataError(f"{row.place}: {error}") if row.file else error
+        return Outcome(error=placed, input_chars=characters)
+    except (RequestError, AnswerError) as error:
         return Outcome(error=error, reply=reply, input_chars=characters)
 
 

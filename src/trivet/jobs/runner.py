@@ -19,8 +19,6 @@ from trivet.errors import (
     ProtocolError,
     RequestError,
     TransportError,
-    TrivetError,
-    UsageError,
 )
 from trivet.jobs.recording import Outcome, outcome_of, record_of
 from trivet.jobs.sources import Row
@@ -96,7 +94,7 @@ class Runner:
         self._stopping = asyncio.Event()
         self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
         self._reached = False
-        self.stopped: TrivetError | None = None
+        self.stopped: Exception | None = None
 
     async def run(self, rows: AsyncIterator[Row], grace: float) -> None:
         """Until every row has its record, or the run is stopped and rows in flight have had `grace` seconds."""
@@ -108,7 +106,7 @@ class Runner:
             guard.cancel()
             feeder.cancel()
 
-    def stop(self, reason: TrivetError | None = None) -> None:
+    def stop(self, reason: Exception | None = None) -> None:
         """Start no more rows. The first reason given is the one that counts."""
         self.stopped = self.stopped or reason
         if self._stopping.is_set():
@@ -122,7 +120,7 @@ class Runner:
     @property
     def interrupted(self) -> bool:
         """Whether the run was stopped before its rows came to an end."""
-        return self._stopping.is_set()
+        return self._stopping.is_set() or self.stopped is not None
 
     async def _end_late(self, crew: list[asyncio.Task[None]], grace: float) -> None:
         await self._stopping.wait()
@@ -136,8 +134,10 @@ class Runner:
                 await self._rows.put(row)
             for _ in range(self._config.workers):
                 await self._rows.put(None)
-        except (UsageError, MachineError) as error:
-            self.stop(error)
+        except Exception as error:  # noqa: BLE001 - the source is the user's own code: its error is told as it is
+            self.stopped = self.stopped or error
+            for _ in range(self._config.workers):  # the rows before it are whole, and are still asked
+                await self._rows.put(None)
 
     async def _work(self) -> None:
         while True:

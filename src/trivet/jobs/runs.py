@@ -93,7 +93,7 @@ def create(root: Path, stem: str, now: float) -> Path:
     name = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:50] or "run"
     name = f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
     with machine_errors(root / name):
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         attempt = 1
         while True:
             folder = root / (name if attempt == 1 else f"{name}-{attempt}")

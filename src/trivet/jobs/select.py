@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
@@ -42,7 +43,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for option, value in (("--first", self.first), ("--sample", self.sample)):
-            if value is not None and value < 1:
+            if value is not None and not 1 <= value <= sys.maxsize:
                 raise SettingsError(f"{option} takes a number of rows from 1, not {value}")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
             raise SettingsError(f"--shard takes k/N with k from 1 to N, not {self.shard[0]}/{self.shard[1]}")

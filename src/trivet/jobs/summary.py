@@ -139,7 +139,8 @@ class Money:
     def add(self, record: Record) -> None:
         """Count a call."""
         if self.cost is not None:
-            self.cost = None if record.cost is None else self.cost + record.cost
+            billed = record.billed()
+            self.cost = None if billed is None else self.cost + billed
         if record.source == "provider" or record.source is None:
             self._add_attempts(record)
         elif self.saved is not None:

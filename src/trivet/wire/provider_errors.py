@@ -136,7 +136,8 @@ def _redirect(status: int, headers: Mapping[str, str]) -> ProtocolError:
         try:
             parts = urlsplit(location)
             # Only scheme, host and path: what follows, or stands before the host, may be a secret.
-            where = f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
+            host = parts.netloc.rpartition("@")[2]
+            where = f"{parts.scheme}://{host}{parts.path}" if host else parts.path
             to = f" to {clean(where, 200)}"
         except ValueError:
             to = ""

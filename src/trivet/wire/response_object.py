@@ -130,9 +130,19 @@ def not_a_response(headers: Mapping[str, str], body: bytes, reason: str) -> Prot
     shown = f"content-type {kind}; it starts {excerpt(start)}"
     if start.startswith(b"<"):
         return ProtocolError(
-            f"a web page came for an answer, so this URL does not look like an API: check base_url ({shown})"
+            f"a web page came for an answer, so this URL does not look like an API: check base_url ({shown})",
+            retryable=False,
         )
-    return ProtocolError(f"the reply is not a response object: {reason} ({shown})")
+    return ProtocolError(f"the reply is not a response object: {reason} ({shown})", retryable=not _is_whole(body))
+
+
+def _is_whole(body: bytes) -> bool:
+    """Whether the body is JSON from end to end: then it is what the server meant, and will come again."""
+    try:
+        msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def why(broken: Exception) -> str:
