@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from trivet.records import Failure
 from trivet.wording import SIMULATED, dollars, plain, seconds
 
 
@@ -67,6 +68,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     possibly_billed: int
     interrupted: bool
     results: str | None
+    error: Failure | None = None  # what stopped the run before its rows came to an end
 
     def __str__(self) -> str:
         return summary_text(self)

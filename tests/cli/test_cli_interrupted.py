@@ -149,3 +149,16 @@ def test_failed_rows_can_be_asked_again_alone(trivet, scripted, answer, tmp_path
 def requests_of(server: sim.Simulator) -> int:
     """How many requests the provider's own books show."""
     return int(server.books()["requests"])  # type: ignore[call-overload]
+
+
+def test_a_server_that_goes_away_stops_the_run_and_fails_no_row(data: Path) -> None:
+    """Rows that could not be sent are not failed one by one: exit 4, and another start asks them."""
+    with sim.start(sim.Scenario(time_scale=0.3)) as server:
+        process = start(data.parent, server.url, "--retries", "3")
+        wait_for_records(data.parent, 30)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    summary = json.loads(out)
+    assert summary["error"]["code"] == "transport_connect"
+    assert 30 <= summary["ok"] < ROWS
+    assert summary["failures"].get("transport_connect", 0) == 0

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from trivet.cli import progress
 from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
@@ -20,15 +22,17 @@ from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.show import document, note, say
 from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
-from trivet.errors import BudgetError, DataError, SettingsError, UsageError
+from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig
 from trivet.jobs.rows import Source
 from trivet.jobs.runner import Runner, RunnerConfig
 from trivet.jobs.select import Selection, parse_shard, select
 from trivet.jobs.sources import open_source
+from trivet.records import Failure
 from trivet.summary import Summary
 from trivet.tasks import file as task_file
 from trivet.tasks.task import Task
+from trivet.wording import plain
 
 GRACE = 10.0
 """Seconds that calls in flight get after the first Ctrl-C: they are being paid for."""
@@ -108,7 +112,7 @@ def execute(options: RunOptions) -> int:
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
         summary, stopped = loop.run(_run(options, task, source, selection, where))
     if options.as_json:
-        document(summary)
+        document(summary if stopped is None else replace(summary, error=_failure(stopped)))
     else:
         say(str(summary))
     return _code(summary, stopped, resumable=options)
@@ -215,6 +219,11 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _failure(stopped: Exception) -> Failure:
+    code = stopped.code if isinstance(stopped, TrivetError) else "internal"
+    return Failure(code=code, message=plain(str(stopped)))
 
 
 def _code(summary: Summary, stopped: Exception | None, *, resumable: RunOptions) -> int:

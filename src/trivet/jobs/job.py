@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from trivet import __version__
-from trivet.errors import DataError, RunError
+from trivet.errors import DataError, MachineError, RunError
 from trivet.jobs import results, runs
 from trivet.jobs.feed import feed
 from trivet.jobs.ledger import Ledger
@@ -83,7 +83,7 @@ class Job:
         stamp = None
         if config.out is not None:
             stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, inputs=source.paths)
-        folder = found or runs.create(config.root, Path(config.task_name).stem, now)
+        folder = found or _new_folder(config, now)
         ledger = Ledger.open(folder)
         if manifest is None:
             manifest = runs.Manifest(
@@ -145,6 +145,13 @@ class Job:
     def close(self) -> None:
         """Let go of the run; it can be resumed."""
         self._ledger.close()
+
+
+def _new_folder(config: JobConfig, now: float) -> Path:
+    try:
+        return runs.create(config.root, Path(config.task_name).stem, now)
+    except MachineError:
+        raise RunError(f"{config.root} can't hold run folders: choose another place for them (--runs DIR)") from None
 
 
 class _Asked(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,9 @@ from trivet.types import Reply, Request
 UNREACHED_ROWS = 5
 """So many rows may fail on the wire before a server that has never answered is taken for unreachable."""
 
+SILENCE = 1.0
+"""Seconds without a reply to any row after which a server that refuses connections is taken for gone."""
+
 
 class Result(Struct, frozen=True, kw_only=True):
     """What a row became: `output` or `error`. `row`: its data; `reply`: the call behind it, where there is one."""
@@ -94,6 +97,7 @@ class Runner:
         self._stopping = asyncio.Event()
         self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
         self._reached = False
+        self._replied_at = float("-inf")
         self.stopped: Exception | None = None
 
     async def run(self, rows: AsyncIterator[Row], grace: float) -> None:
@@ -155,26 +159,34 @@ class Runner:
     async def _outcome(self, row: Row) -> Outcome | None:
         """What the row came to; None when the run stops over it, and it is to be asked again."""
         config = self._config
+        clock = asyncio.get_running_loop().time
+        began = clock()
         outcome = await outcome_of(
             self._task, row, self._ask, model=config.model, cacheable=config.cacheable, label=str(row.n)
         )
-        self._reached = self._reached or outcome.reply is not None
-        if isinstance(outcome.error, RequestError) and self._ends_run(outcome.error):
+        if outcome.reply is not None and outcome.reply.source == "provider":
+            self._reached, self._replied_at = True, clock()
+        silent = clock() - self._replied_at > SILENCE or self._replied_at < began
+        if isinstance(outcome.error, RequestError) and self._ends_run(outcome.error, silent):
             self.stop(outcome.error)
             return None
         return outcome
 
-    def _ends_run(self, error: RequestError) -> bool:
-        """Whether no other row can fare better, so that going on would only fail them one by one."""
+    def _ends_run(self, error: RequestError, silent: bool) -> bool:
+        """Whether no other row can fare better, so that going on would only fail them one by one.
+
+        A server that could not be connected to, with all retries, and is `silent` to all others too, is gone.
+        One that has never answered in the protocol is not the one that was meant.
+        """
         if error.fatal:
             return True
-        on_the_wire = isinstance(error, TransportError | ProtocolError)
-        if self._reached or not on_the_wire:
+        if isinstance(error, TransportError) and not error.sent:
+            return silent
+        if self._reached or not isinstance(error, TransportError | ProtocolError):
             self._reached = True
             return False
         self._wire_failures += 1
-        connecting = isinstance(error, TransportError) and not error.sent
-        return connecting or self._wire_failures >= UNREACHED_ROWS
+        return not error.retryable or self._wire_failures >= UNREACHED_ROWS
 
     async def _finish(self, row: Row, outcome: Outcome) -> None:
         column = self._config.id_column
