@@ -33,12 +33,15 @@ class Calls(Struct, frozen=True, kw_only=True):
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
-    """Tokens billed over all attempts; `cached_input` is part of `input`, `reasoning` of `output`."""
+    """Tokens billed over all attempts; `cached_input` is part of `input`, `reasoning` of `output`.
 
-    input: int = 0
-    cached_input: int = 0
-    output: int = 0
-    reasoning: int = 0
+    None, all of them, where a server does not say what it counted.
+    """
+
+    input: int | None = 0
+    cached_input: int | None = 0
+    output: int | None = 0
+    reasoning: int | None = 0
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -136,6 +139,8 @@ def _percent(share: float | None) -> str:
 
 def _tokens(summary: Summary) -> str:
     tokens = summary.tokens
+    if tokens.input is None or tokens.output is None:
+        return "unknown: the server does not count them"
     extra = f", {tokens.reasoning:,} of them reasoning" if tokens.reasoning else ""
     cached = f" ({tokens.cached_input:,} cached)" if tokens.cached_input else ""
     return f"{tokens.input:,} in{cached}, {tokens.output:,} out{extra}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from trivet.jobs.summary import Totals, latency_of, summarise
@@ -159,3 +160,19 @@ def test_the_rate_counts_the_rows_of_this_stretch_alone() -> None:
 
 def test_tokens_of_a_reply_without_attempts_are_its_own() -> None:
     assert summary_of([sent(0, attempts=())]).tokens.input == 50
+
+
+def test_tokens_that_a_server_did_not_count_are_unknown() -> None:
+    """A reply without usage makes the sum unknown, not smaller."""
+    found = summary_of([sent(0), msgspec.structs.replace(sent(1), usage=None)])
+    assert found.tokens.input is None
+    assert "unknown" in str(found)
+
+
+def test_a_doubtful_attempt_is_counted_apart_and_does_not_hide_the_cost() -> None:
+    """What may have been billed without an answer is a count of its own beside the known cost."""
+    doubtful = Attempt(latency=1.0, error="transport_reset", cost=None, possibly_billed=True)
+    record = sent(0)
+    found = summary_of([msgspec.structs.replace(record, cost=None, attempts=(doubtful, *record.attempts))])
+    assert found.cost_usd == record.cost
+    assert found.possibly_billed == 1

@@ -135,9 +135,12 @@ class Money:
         self.saved: Decimal | None = Decimal(0)
         self.attempts = self.retries = self.rate_limited = self.possibly_billed = 0
         self._input = self._cached = self._output = self._reasoning = 0
+        self._uncounted = False
 
     def add(self, record: Record) -> None:
         """Count a call."""
+        if record.source == "provider" and record.model is not None and record.usage is None:
+            self._uncounted = True
         if self.cost is not None:
             billed = record.billed()
             self.cost = None if billed is None else self.cost + billed
@@ -165,7 +168,9 @@ class Money:
             self._reasoning += usage.reasoning
 
     def tokens(self) -> Tokens:
-        """Tokens billed."""
+        """Tokens billed; unknown where an answer came without its usage."""
+        if self._uncounted:
+            return Tokens(input=None, cached_input=None, output=None, reasoning=None)
         return Tokens(input=self._input, cached_input=self._cached, output=self._output, reasoning=self._reasoning)
 
 
