@@ -164,7 +164,7 @@ def test_tokens_of_a_reply_without_attempts_are_its_own() -> None:
 
 def test_tokens_that_a_server_did_not_count_are_unknown() -> None:
     """A reply without usage makes the sum unknown, not smaller."""
-    found = summary_of([sent(0), msgspec.structs.replace(sent(1), usage=None)])
+    found = summary_of([sent(0), sent(1, usage=None, attempts=(Attempt(latency=0.5, status=200),))])
     assert found.tokens.input is None
     assert "unknown" in str(found)
 

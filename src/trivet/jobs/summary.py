@@ -139,7 +139,7 @@ class Money:
 
     def add(self, record: Record) -> None:
         """Count a call."""
-        if record.source == "provider" and record.model is not None and record.usage is None:
+        if any(attempt.error is None and attempt.usage is None for attempt in record.attempts):
             self._uncounted = True
         if self.cost is not None:
             billed = record.billed()
