@@ -13,6 +13,7 @@
     │   ├── DeadlineError            the time allowed for the whole reply is over
     │   └── BudgetError              sending could exceed the budget (exit 3)
     ├── AnswerError                  an answer came that is not a result; `reply` holds what was paid for
+    ├── RepeatedError                row after row fails alike: a run stops, and shows the one message (exit 4)
     ├── MachineError                 this machine can't go on: disk full, store lost (exit 4)
     └── MissingExtra                 an optional part is not installed
 
@@ -172,6 +173,12 @@ class AnswerError(TrivetError):
         super().__init__(message)
         self.code = code
         self.reply = reply
+
+
+class RepeatedError(TrivetError):
+    """Row after row fails in the same way, so the rest of a run was not tried; it can be resumed."""
+
+    code = "repeated"
 
 
 class MachineError(TrivetError):

@@ -5,7 +5,7 @@ All are frozen and keyword-only. Durations are seconds, money is US dollars as `
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -100,6 +100,10 @@ Accept = Callable[[Reply], str | None]
 """The contract a request carries: None when the reply is a result, else the reason why it is not."""
 
 
+Journal = Callable[["Request", Attempt | None], Awaitable[None] | None]
+"""Is told of a request's attempts: None before one is sent, which waits for what is returned; a failed one after."""
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """One call to a model, encoded.
 
@@ -108,7 +112,7 @@ class Request(Struct, frozen=True, kw_only=True):
     folded, for tasks that ask for the normalised key; `key` is set on the way. `max_output`: the cap sent, in
     tokens, or None. `watch`: is called with each event of a streamed answer; None asks for a whole body.
     `label` names the request in logs; `characters` of prompt and instructions are for measurements.
-    `timeout`: seconds one attempt may take.
+    `timeout`: seconds one attempt may take. `journal`: is told of each attempt.
     """
 
     head: bytes
@@ -125,6 +129,7 @@ class Request(Struct, frozen=True, kw_only=True):
     key: bytes = b""
     timeout: float | None = None
     watch: Callable[[Event], None] | None = None
+    journal: Journal | None = None
     label: str = ""
     characters: int = 0
     tags: Mapping[str, str] = {}

@@ -89,6 +89,8 @@ def run(
     fresh: o.Fresh = False,
     retry_failed: o.RetryFailed = False,
     dry_run: o.DryRun = False,
+    keep_going: o.KeepGoing = False,
+    durable: o.Durable = False,
     allow_code: o.AllowCode = False,
     log: o.Log = None,
     runs: o.Runs = Path("runs"),

@@ -63,6 +63,10 @@ Format = Annotated[
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT", help="Results: .jsonl, .csv or .parquet.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; overwrite OUT.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask only the failed rows of the last run again.")]
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Go on even when 50 rows in a row fail alike.")]
+Durable = Annotated[
+    bool, typer.Option("--durable", help="Wait for the disk, so that a power cut loses nothing paid for either.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be asked, and ask nothing.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are made.")]
 

@@ -56,6 +56,13 @@ async def show(look: Callable[[], Moment]) -> None:
         note(line(look()))
 
 
+def restore() -> None:
+    """Give the terminal its cursor back, before the process ends without a chance to."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h\n")
+        sys.stderr.flush()
+
+
 async def _live(look: Callable[[], Moment]) -> None:
     from rich.console import Console
     from rich.live import Live

@@ -20,7 +20,7 @@ from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.show import document, note, say
-from trivet.client.client import AsyncClient
+from trivet.client.client import AsyncClient, today
 from trivet.client.door import new_loop
 from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig
@@ -50,6 +50,8 @@ class RunOptions:
     fresh: bool
     retry_failed: bool
     dry_run: bool
+    durable: bool
+    keep_going: bool
     log: Path | None
     as_json: bool
 
@@ -124,9 +126,11 @@ async def _run(
     async with client(options.calls, where, cache=options.calls.cache_url()) as calls:
         job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
         if job.resumed:
-            calls.account.spend(job.spent())
+            calls.account.spend(job.spent(calls.prices, today()))
         if not options.as_json:
             note(_opening(job, task, calls, source))
+        if job.lost:
+            note(_lost(job.lost))
         runner = Runner(
             task,
             calls.ask,
@@ -135,8 +139,10 @@ async def _run(
                 workers=2 * calls.concurrency,
                 id_column=selection.id,
                 kept_columns=selection.keep,
+                keep_going=options.keep_going,
             ),
             keep=job.keep,
+            journal=job.journal,
             publish=None,
             now=time.time,
         )
@@ -166,6 +172,15 @@ def _opening(job: Job, task: Task, calls: AsyncClient, source: Source) -> str:
     return f"trivet: {many}, {task.model_for()} at {where}, up to {calls.concurrency} calls at once{done}"
 
 
+def _lost(calls: int) -> str:
+    """What a crash left open, in one sentence."""
+    were = "1 call was" if calls == 1 else f"{calls:,} calls were"
+    return (
+        f"trivet: {were} in flight when this run was cut off, and may have been billed without an answer; "
+        "their rows are asked again, and a budget counts them at their worst case"
+    )
+
+
 def _job_config(options: RunOptions, task: Task, selection: Selection, calls: AsyncClient) -> JobConfig:
     simulated = calls.endpoint.simulated is not None
     return JobConfig(
@@ -179,6 +194,7 @@ def _job_config(options: RunOptions, task: Task, selection: Selection, calls: As
         selection=selection,
         fresh=options.fresh,
         retry_failed=options.retry_failed,
+        durable=options.durable,
     )
 
 
@@ -207,6 +223,7 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
     def stop() -> None:
         nonlocal asked
         if asked:
+            progress.restore()
             os._exit(130)
         asked = True
         note("trivet: stopping; calls in flight may finish (Ctrl-C again to leave at once)")

@@ -52,11 +52,22 @@ class Client:
         id: str | None = None,
         keep: Iterable[str] = (),
         folder: str | PathLike[str] | None = "runs",
+        durable: bool = False,
+        keep_going: bool = False,
     ) -> Run:
         """Run a task over rows, results in input order; see `AsyncClient.map`."""
 
         async def start() -> AsyncRun:
-            return self.asynchronous.map(task, rows, model=model, id=id, keep=keep, folder=folder)
+            return self.asynchronous.map(
+                task,
+                rows,
+                model=model,
+                id=id,
+                keep=keep,
+                folder=folder,
+                durable=durable,
+                keep_going=keep_going,
+            )
 
         return Run(self._door.call(start()), self._door)
 

@@ -145,12 +145,15 @@ class AsyncClient:
         id: str | None = None,
         keep: Iterable[str] = (),
         folder: str | PathLike[str] | None = "runs",
+        durable: bool = False,
+        keep_going: bool = False,
     ) -> AsyncRun:
         """Run a task over rows: it starts at once, results stream in input order, memory stays flat.
 
         `rows`: a list or iterator of dicts, a DataFrame, or a path. `id`: the column that names a row; `keep`:
         columns copied to the records. `folder`: where run folders are made, so that nothing paid for is lost
-        in a crash; None keeps nothing. Raises `UsageError` at once for what can be known at once.
+        in a crash; None keeps nothing; `durable`: nor in a power cut. `keep_going`: go on when 50 rows in a row fail
+        alike. Raises `UsageError` at once for what can be known at once.
         """
         if not isinstance(task, Task):
             raise TaskError(f"the task is {task!r:.80}, and must be a trivet.Task: see Task.load for task files")
@@ -166,13 +169,18 @@ class AsyncClient:
             root=Path(folder or "."),
             selection=selection,
             resume=False,
+            durable=durable,
         )
         check_columns(task, source)
         job = Unkept(config, source) if folder is None else Job.open(config, task, source, time.time())
-        workers = 2 * self.concurrency
-        run = AsyncRun(
-            task, self.ask, RunnerConfig(model=chosen, workers=workers, id_column=id, kept_columns=kept), job
+        running = RunnerConfig(
+            model=chosen,
+            workers=2 * self.concurrency,
+            id_column=id,
+            kept_columns=kept,
+            keep_going=keep_going,
         )
+        run = AsyncRun(task, self.ask, running, job)
         self._runs.add(run)
         return run
 

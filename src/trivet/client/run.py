@@ -39,7 +39,9 @@ class AsyncRun:
         self, task: Task, ask: Callable[[Request], Awaitable[Reply]], config: RunnerConfig, job: Job | Unkept
     ) -> None:
         self._job = job
-        self._runner = Runner(task, ask, config, keep=job.keep, publish=self._publish, now=time.time)
+        self._runner = Runner(
+            task, ask, config, keep=job.keep, journal=job.journal, publish=self._publish, now=time.time
+        )
         self._ordering: Ordering[Result] = Ordering()
         self._room = asyncio.Semaphore(WINDOW)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
@@ -85,7 +87,7 @@ class AsyncRun:
         if not ready:
             await asyncio.shield(self._flight)
             stopped = self._runner.stopped
-            if stopped is not None:
+            if stopped is not None and self._runner.interrupted:
                 raise stopped.copy() if isinstance(stopped, TrivetError) else stopped
         return ready
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trivet.engine.attempts import Interrupted
+from trivet.engine.attempts import CancelledInQueue, Interrupted
 from trivet.errors import ProviderError, RequestError, SettingsError
 from trivet.settings import Endpoint
 from trivet.transport.protocol import Transport
@@ -53,6 +53,8 @@ class Send:
 
     async def __call__(self, request: Request) -> Reply:
         """One attempt; the reply or the error carries its `Attempt`."""
+        if request.journal is not None:
+            await _announce(request)
         clock = asyncio.get_running_loop().time
         began = clock()
         call = self._call(request)
@@ -66,6 +68,8 @@ class Send:
         except RequestError as error:
             attempt = _failed(error, clock() - began)
             error.attempts = (attempt,)
+            if request.journal is not None:
+                request.journal(request, attempt)
             _debug(request, attempt)
             raise
         except asyncio.CancelledError as cancelled:
@@ -118,6 +122,20 @@ class Send:
             if seen:
                 error.retryable = False  # what was handed out can't be taken back
             raise
+
+
+async def _announce(request: Request) -> None:
+    """Have it written down that an attempt is about to be sent; whoever is cut off meanwhile has sent nothing."""
+    if request.journal is None:
+        return
+    written = request.journal(request, None)
+    if written is None:
+        return
+    try:
+        await written
+    except asyncio.CancelledError as cancelled:
+        request.journal(request, Attempt(latency=0.0, error="cancelled"))
+        raise CancelledInQueue(*cancelled.args) from None
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

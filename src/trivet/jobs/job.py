@@ -6,9 +6,10 @@ taken up, whether the results can be written, whether the rows have what the pro
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
@@ -20,14 +21,18 @@ from msgspec import Struct
 from trivet import __version__
 from trivet.errors import DataError, MachineError, RunError
 from trivet.jobs import results, runs
+from trivet.jobs.durability import GroupSync, sync_path
 from trivet.jobs.feed import feed
+from trivet.jobs.intents import Sent, Unbilled, spent
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
 from trivet.jobs.select import Selection
 from trivet.jobs.summary import summarise
+from trivet.prices.book import Book
 from trivet.records import Record
 from trivet.summary import Summary
 from trivet.tasks.task import Task
+from trivet.types import Attempt, Request
 
 READ_AHEAD = 512
 """Rows read ahead of need from a source that may block."""
@@ -38,7 +43,10 @@ LOOKED_AT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobConfig:
-    """What is run, and where it is kept. `root`: the folder of run folders. `server`: the base URL or "simulated"."""
+    """What is run, and where it is kept. `root`: the folder of run folders. `server`: the base URL or "simulated".
+
+    `durable`: what was written survives a power cut too, at the price of waiting for the disk.
+    """
 
     task_name: str
     variant: str = "base"
@@ -51,6 +59,7 @@ class JobConfig:
     fresh: bool = False
     retry_failed: bool = False
     resume: bool = True
+    durable: bool = False
 
 
 class Job:
@@ -62,6 +71,7 @@ class Job:
         self.folder = folder
         self.resumed = resumed
         self._ledger = ledger
+        self._sync = GroupSync(ledger.sync) if config.durable else None
         self.finished_before = len(ledger.done) - (len(ledger.failed) if config.retry_failed else 0)
 
     @classmethod
@@ -84,7 +94,7 @@ class Job:
         if config.out is not None:
             stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, inputs=source.paths)
         folder = found or _new_folder(config, now)
-        ledger = Ledger.open(folder)
+        ledger = Ledger.open(folder, now)
         if manifest is None:
             manifest = runs.Manifest(
                 run=folder.name,
@@ -102,6 +112,9 @@ class Job:
             )
         runs.write_manifest(folder, manifest, now)
         source.keep_in(folder)
+        if config.durable:
+            sync_path(folder)
+            sync_path(folder.parent)
         return cls(config, source, folder, ledger, resumed=found is not None)
 
     async def rows(self) -> AsyncIterator[Row]:
@@ -112,13 +125,35 @@ class Job:
                 if row.n not in done or (self.config.retry_failed and row.n in failed):
                     yield row
 
-    def keep(self, record: Record) -> None:
-        """Write a record; returns when it is written."""
+    def keep(self, record: Record) -> Awaitable[None] | None:
+        """Write a record; it is written when this returns, and on the disk when what is returned has been awaited."""
         self._ledger.append(record)
+        return None if self._sync is None else self._sync()
 
-    def spent(self) -> Decimal:
-        """US dollars that all attempts of this run have cost so far, earlier sessions included."""
-        return sum((record.cost or Decimal(0) for record in self._ledger.records()), Decimal(0))
+    def journal(self, request: Request, attempt: Attempt | None) -> Awaitable[None] | None:
+        """Mark that an attempt of the row that labels the request is about to be sent, or that it cost nothing."""
+        n = int(request.label)
+        if attempt is None:
+            cap = request.max_output if isinstance(request.max_output, int) and request.max_output > 0 else None
+            size = len(request.head) + len(request.tail)
+            self._ledger.mark(Sent(n=n, size=size, cap=cap, tier=request.tier, after=self._ledger.size))
+            return None if self._sync is None else self._sync()
+        if not attempt.possibly_billed and attempt.usage is None:
+            self._ledger.mark(Unbilled(n=n, after=self._ledger.size))
+        return None
+
+    @property
+    def lost(self) -> int:
+        """Attempts that were in flight when an earlier process was cut off: *possibly billed*."""
+        return len(self._ledger.in_flight.lost)
+
+    def spent(self, prices: Book, day: date) -> Decimal:
+        """US dollars that all attempts of this run may have cost so far, earlier sessions included."""
+
+        def worst_case(sent: Sent) -> Decimal | None:
+            return prices.worst_case(sent.size, sent.cap, model=self.config.model, tier=sent.tier, day=day)
+
+        return spent(self._ledger.lines(), worst_case)
 
     def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
         """Write the results in row order and the summary; unless interrupted, the run is over."""
@@ -127,6 +162,7 @@ class Job:
             summary = summarise(
                 self._ledger.ordered(),
                 replaced=self._ledger.replaced(),
+                lost=len(self._ledger.in_flight),
                 run=self.folder.name,
                 task=self.config.task_name,
                 model=self.config.model,

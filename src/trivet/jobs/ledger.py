@@ -1,8 +1,9 @@
 """The ledger of a run: one record a line, written before anybody is told, read again when the run resumes.
 
-When `append` returns, the record is as far as this process can take it: one `write` to a file opened for
-appending, which survives the death of the process. A line torn by a crash is cut off when the file is opened
-again, and its row is asked again.
+Beside it, in a file of their own, are the marks of `intents`: a line before each attempt is sent, so that a crash
+leaves word of what was in flight. When `append` or `mark` returns, the line is as far as this process can take
+it: it survives the death of the process; a power cut takes what the disk does not have yet, unless `sync` was
+called. The row of a line torn by a crash is asked again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import mmap
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,19 @@ from typing import Any
 import msgspec
 
 from trivet.errors import MachineError, RunError
-from trivet.jobs.files import BUFFER
+from trivet.jobs import intents
+from trivet.jobs.intents import InFlight, Mark, TakenUp
+from trivet.jobs.line_file import LineFile, scan
 from trivet.jobs.rowset import RowSet
 from trivet.jobs.runs import owner
-from trivet.jobs.writing import machine_errors, write_all
+from trivet.jobs.writing import machine_errors
 from trivet.records import Record
 
 NAME = "ledger.jsonl"
+MARKS = "sent.jsonl"
 
 MAX_ROWS = 2**32
 """A row's number beyond which a record is taken for damaged, not for a reason to reserve gigabytes."""
-
-_BLOCK = 2048
-"""Bytes read for one record, before more are."""
 
 log = logging.getLogger("trivet.jobs")
 
@@ -43,68 +43,96 @@ class Ledger:
     """The records of a run, and which rows they are of.
 
     `done`: rows with a record. `failed`: those of them whose last record is a failure. `damaged`: lines that
-    could not be read. Memory: a quarter of a byte for each row; `ordered` takes 8 bytes more while it runs.
+    could not be read. `in_flight`: attempts without a record. Memory: a quarter of a byte for each row; `ordered`
+    takes 8 bytes more while it runs.
     """
 
-    def __init__(self, folder: Path, fd: int) -> None:
+    def __init__(self, folder: Path, records: LineFile, marks: LineFile) -> None:
         self.folder = folder
-        self.path = folder / NAME
+        self.path = records.path
         self.done = RowSet()
         self.failed = RowSet()
+        self.in_flight = InFlight()
         self.damaged = 0
         self._lines = 0
-        self._fd = fd
+        self._records = records
+        self._marks = marks
 
     @classmethod
-    def open(cls, folder: Path) -> Ledger:
-        """Open the ledger of a run folder, new or not, for this process alone.
+    def open(cls, folder: Path, now: float = 0.0) -> Ledger:
+        """Open the ledger of a run folder, new or not, for this process alone. `now`: Unix time.
 
-        Raises `RunError` when another process has it, `MachineError` when it can't be read or written.
+        What an earlier process left in flight is `in_flight.lost` from here on, and is marked as that. Raises
+        `RunError` when another process has it, `MachineError` when it can't be read or written.
         """
-        path = folder / NAME
-        with machine_errors(path):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        records = LineFile(folder / NAME)
         try:
-            _lock(fd, folder)
-            ledger = cls(folder, fd)
-            with machine_errors(path):
-                _mend_end(fd)
-                ledger._read()
+            _lock(records.fd, folder)
+            ledger = cls(folder, records, LineFile(folder / MARKS))
         except BaseException:
-            os.close(fd)
+            records.close()
+            raise
+        try:
+            ledger._read(now)
+        except BaseException:
+            ledger._close_files()
             raise
         return ledger
 
-    def _read(self) -> None:
-        for offset, record in _scan(self.path):
-            if record is not None:
-                self._note(record.n, failed=record.error is not None)
-            else:
-                self.damaged += 1
-                log.warning("%s is damaged at byte %d: the row of that line has no record", self.path, offset)
+    def _read(self, now: float) -> None:
+        self._records.mend(lambda line: _record(line) is not None)
+        self._marks.mend(lambda line: False)  # what was not wholly marked was not sent
+        with machine_errors(self.path):
+            for offset, line in _merged(self.folder):
+                if isinstance(line, Record):
+                    self._note(line)
+                elif line is not None:
+                    self.in_flight.mark(line)
+                else:
+                    self.damaged += 1
+                    log.warning("%s is damaged at byte %d: the row of that line has no record", self.path, offset)
+        if self.in_flight.open():
+            self.mark(TakenUp(taken_up=now, after=self.size))
 
-    def _note(self, n: int, *, failed: bool) -> None:
+    def _note(self, record: Record) -> None:
         self._lines += 1
-        self.done.add(n)
-        if failed:
-            self.failed.add(n)
+        self.in_flight.settle(record.n)
+        self.done.add(record.n)
+        if record.error is not None:
+            self.failed.add(record.n)
         else:
-            self.failed.discard(n)
+            self.failed.discard(record.n)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records: what a mark that is written now comes after."""
+        return self._records.size
 
     def append(self, record: Record) -> None:
         """Write a record; `MachineError` when the disk does not take it, and then nothing of it is left."""
-        write_all(self._fd, encoded(record), self.path)
-        self._note(record.n, failed=record.error is not None)
+        self._records.append(encoded(record))
+        self._note(record)
+
+    def mark(self, mark: Mark) -> None:
+        """Write a mark; `MachineError` when the disk does not take it. Nothing once the ledger is closed."""
+        if self._marks.fd < 0:  # a shared call may outlive the run that began it
+            return
+        self._marks.append(intents.encoded(mark))
+        self.in_flight.mark(mark)
 
     def records(self) -> Iterator[Record]:
         """All records in the order they were written, those that a later one of the same row replaces too."""
         return read_records(self.folder)
 
+    def lines(self) -> Iterator[Record | Mark]:
+        """All records and marks in the order they were written."""
+        return (line for _, line in _merged(self.folder) if line is not None)
+
     def ordered(self) -> Iterator[Record]:
         """The last record of each row, in the order of the rows."""
         with _Index(self.path, self.done) as index:
             for n in self.done:
-                record = _record(_line_at(self._fd, index.offset(n)))
+                record = _record(self._records.at(index.offset(n)))
                 if record is None:
                     raise MachineError(f"{self.path} was damaged after it was opened: check the disk")
                 yield record
@@ -114,20 +142,28 @@ class Ledger:
         if self._lines == len(self.done):
             return
         with _Index(self.path, self.done) as index:
-            for offset, record in _scan(self.path):
+            for offset, line in scan(self.path):
+                record = _record(line)
                 if record is not None and index.offset(record.n) != offset:
                     yield record
 
+    def sync(self) -> None:
+        """Return when the disk has what was written; `MachineError` when it fails."""
+        self._marks.sync()
+        self._records.sync()
+
     def close(self) -> None:
         """Ask the disk to keep what was written, and let others have the ledger."""
-        if self._fd < 0:
+        if self._records.fd < 0:
             return
-        fd, self._fd = self._fd, -1
         try:
-            with machine_errors(self.path):
-                os.fsync(fd)
+            self.sync()
         finally:
-            os.close(fd)
+            self._close_files()
+
+    def _close_files(self) -> None:
+        self._marks.close()
+        self._records.close()
 
     def __repr__(self) -> str:
         return f"Ledger({str(self.path)!r}, done={len(self.done)}, failed={len(self.failed)})"
@@ -135,7 +171,8 @@ class Ledger:
 
 def read_records(folder: Path) -> Iterator[Record]:
     """The readable records of a run folder in the order they were written; another process may be writing."""
-    for _, record in _scan(folder / NAME):
+    for _, line in scan(folder / NAME):
+        record = _record(line)
         if record is not None:
             yield record
 
@@ -167,34 +204,19 @@ def _lock(fd: int, folder: Path) -> None:
         raise MachineError(f"{folder / NAME} can't be locked: {error.strerror}; choose a local disk") from None
 
 
-def _mend_end(fd: int) -> None:
-    """Leave whole lines only: a last one that lacks just its end gets it, a torn one goes."""
-    size = os.fstat(fd).st_size
-    start = size
-    while start > 0:
-        low = max(0, start - BUFFER)
-        newline = os.pread(fd, start - low, low).rfind(b"\n")
-        start = low
-        if newline >= 0:
-            start = low + newline + 1
-            break
-    if start == size:
-        return
-    if _record(os.pread(fd, size - start, start)) is None:
-        os.ftruncate(fd, start)
-    else:
-        os.write(fd, b"\n")
-
-
-def _scan(path: Path) -> Iterator[tuple[int, Record | None]]:
-    """Where each whole line begins, and its record, None if it is damaged."""
-    offset = 0
-    with path.open("rb", buffering=BUFFER) as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            yield offset, _record(line)
-            offset += len(line)
+def _merged(folder: Path) -> Iterator[tuple[int, Record | Mark | None]]:
+    """Records and marks in the order they were written, None for a damaged record, each with a record's place."""
+    marks = (intents.decoded(line) for _, line in scan(folder / MARKS))
+    known = (mark for mark in marks if mark is not None)
+    mark = next(known, None)
+    for offset, line in scan(folder / NAME):
+        while mark is not None and mark.after <= offset:
+            yield offset, mark
+            mark = next(known, None)
+        yield offset, _record(line)
+    while mark is not None:
+        yield mark.after, mark
+        mark = next(known, None)
 
 
 def _record(line: bytes) -> Record | None:
@@ -205,25 +227,14 @@ def _record(line: bytes) -> Record | None:
     return record if 0 <= record.n <= MAX_ROWS else None
 
 
-def _line_at(fd: int, offset: int) -> bytes:
-    size = _BLOCK
-    while True:
-        block = os.pread(fd, size, offset)
-        end = block.find(b"\n")
-        if end >= 0:
-            return block[:end]
-        if len(block) < size:
-            return block
-        size *= 8
-
-
 class _Index:
     """Where the last record of each row begins. The memory of rows without a record is never touched."""
 
     def __init__(self, path: Path, done: RowSet) -> None:
         self._map = mmap.mmap(-1, 8 * max(1, done.bound))
         self._offsets = memoryview(self._map).cast("q")
-        for offset, record in _scan(path):
+        for offset, line in scan(path):
+            record = _record(line)
             if record is not None:
                 self._offsets[record.n] = offset
 

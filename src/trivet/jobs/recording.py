@@ -12,7 +12,7 @@ from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.output import to_jsonable
 from trivet.tasks.task import Task
-from trivet.types import Reply, Request
+from trivet.types import Journal, Reply, Request
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def outcome_of(
-    task: Task, row: Row, ask: Callable[[Request], Awaitable[Reply]], *, model: str, cacheable: bool, label: str
+    task: Task,
+    row: Row,
+    ask: Callable[[Request], Awaitable[Reply]],
+    *,
+    model: str,
+    cacheable: bool,
+    label: str,
+    journal: Journal | None = None,
 ) -> Outcome:
     """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own."""
     if row.data is None:
@@ -41,7 +48,7 @@ async def outcome_of(
     reply: Reply | None = None
     characters = 0
     try:
-        request = task.request(row.data, model=model, cacheable=cacheable, label=label)
+        request = task.request(row.data, model=model, cacheable=cacheable, label=label, journal=journal)
         characters = request.characters
         reply = await ask(request)
         return Outcome(output=task.result(reply), reply=reply, input_chars=characters)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trivet.errors import RunError
+from trivet.jobs.durability import sync_path
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.parquet import require
 from trivet.jobs.result_files import Write, write_csv, write_jsonl, write_parquet
@@ -112,6 +113,7 @@ def _in_place(target: Path, name: Path, *, private: bool) -> Iterator[tuple[Bina
         try:
             with os.fdopen(fd, "wb", buffering=1024 * 1024) as file:
                 yield file, temporary
+            sync_path(temporary)  # a power cut may not leave the name without what it names
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)

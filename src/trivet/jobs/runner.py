@@ -20,11 +20,12 @@ from trivet.errors import (
     RequestError,
     TransportError,
 )
+from trivet.jobs.alike import Alike
 from trivet.jobs.recording import Outcome, outcome_of, record_of
 from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.task import Task
-from trivet.types import Reply, Request
+from trivet.types import Journal, Reply, Request
 
 UNREACHED_ROWS = 5
 """So many rows may fail on the wire before a server that has never answered is taken for unreachable."""
@@ -61,20 +62,25 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig:
-    """`workers` rows at once; `id_column` names rows, `kept_columns` are copied to their records."""
+    """`workers` rows at once; `id_column` names rows, `kept_columns` are copied to their records.
+
+    `keep_going`: a failure that befalls row after row does not end the run.
+    """
 
     model: str
     workers: int
     id_column: str | None = None
     kept_columns: tuple[str, ...] = ()
     cacheable: bool = True
+    keep_going: bool = False
 
 
 class Runner:
     """Runs one task over rows.
 
-    `ask` is the engine; `keep` writes a record and returns when it is written; `publish` then hands out the
-    result, and may make the run wait. `now`: Unix time.
+    `ask` is the engine; `journal` is told of every attempt. `keep` writes a record and returns when it is written,
+    and what it returns is waited for; `publish` then hands out the result, and may make the run wait. `now`: Unix
+    time.
     """
 
     def __init__(
@@ -83,7 +89,8 @@ class Runner:
         ask: Callable[[Request], Awaitable[Reply]],
         config: RunnerConfig,
         *,
-        keep: Callable[[Record], None],
+        keep: Callable[[Record], Awaitable[None] | None],
+        journal: Journal | None,
         publish: Callable[[Result], Awaitable[None]] | None,
         now: Callable[[], float],
     ) -> None:
@@ -91,13 +98,15 @@ class Runner:
         self._ask = ask
         self._config = config
         self._keep = keep
+        self._journal = journal
         self._publish = publish
         self._now = now
         self._rows: asyncio.Queue[Row | None] = asyncio.Queue(maxsize=2 * config.workers)
         self._stopping = asyncio.Event()
-        self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
-        self._reached = False
+        self._fed = self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
+        self._all_fed = self._reached = False
         self._replied_at = float("-inf")
+        self._alike = Alike()
         self.stopped: Exception | None = None
 
     async def run(self, rows: AsyncIterator[Row], grace: float) -> None:
@@ -124,7 +133,8 @@ class Runner:
     @property
     def interrupted(self) -> bool:
         """Whether the run was stopped before its rows came to an end."""
-        return self._stopping.is_set() or self.stopped is not None
+        stopped = self._stopping.is_set() or self.stopped is not None
+        return stopped and not (self._all_fed and self._fed == self._ok + self._failed)
 
     async def _end_late(self, crew: list[asyncio.Task[None]], grace: float) -> None:
         await self._stopping.wait()
@@ -135,7 +145,9 @@ class Runner:
     async def _feed(self, rows: AsyncIterator[Row]) -> None:
         try:
             async for row in rows:
+                self._fed += 1
                 await self._rows.put(row)
+            self._all_fed = True
             for _ in range(self._config.workers):
                 await self._rows.put(None)
         except Exception as error:  # noqa: BLE001 - the source is the user's own code: its error is told as it is
@@ -162,7 +174,13 @@ class Runner:
         clock = asyncio.get_running_loop().time
         began = clock()
         outcome = await outcome_of(
-            self._task, row, self._ask, model=config.model, cacheable=config.cacheable, label=str(row.n)
+            self._task,
+            row,
+            self._ask,
+            model=config.model,
+            cacheable=config.cacheable,
+            label=str(row.n),
+            journal=self._journal,
         )
         if outcome.reply is not None and outcome.reply.source == "provider":
             self._reached, self._replied_at = True, clock()
@@ -193,8 +211,14 @@ class Runner:
         identity = row.n if column is None or row.data is None else row.data.get(column, row.n)
         if not isinstance(identity, int | str):
             identity = str(identity)
-        self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now()))
         failure = outcome.failure
+        written = self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now()))
+        if row.data is not None and not self._config.keep_going:  # a row that can't be read tells of itself alone
+            repeated = self._alike.add(failure)
+            if repeated is not None:
+                self.stop(repeated)
+        if written is not None:
+            await written
         self._ok += failure is None
         self._failed += failure is not None
         self._hits += outcome.reply is not None and outcome.reply.source != "provider"

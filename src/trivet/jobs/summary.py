@@ -85,10 +85,14 @@ class Totals:
         wall_s: float,
         now: float,
         resumed: int = 0,
+        lost: int = 0,
         interrupted: bool = False,
         results: str | None = None,
     ) -> Summary:
-        """The figures so far. `resumed`: of the rows, those that were there before these `wall_s` seconds."""
+        """The figures so far. `resumed`: of the rows, those that were there before these `wall_s` seconds.
+
+        `lost`: attempts that no record tells of, because they were in flight when the run was cut off.
+        """
         rows = self._ok + self._failed
         hits, coalesced = self._by_source["cache"], self._by_source["coalesced"]
         money = self._money
@@ -121,7 +125,7 @@ class Totals:
             input_chars_mean=self._characters.input(),
             output_chars_mean=self._characters.output(),
             oldest_hit_s=None if self._oldest_hit is None else max(0.0, now - self._oldest_hit),
-            possibly_billed=money.possibly_billed,
+            possibly_billed=money.possibly_billed + lost,
             interrupted=interrupted,
             results=results,
         )
@@ -226,13 +230,15 @@ def summarise(
     wall_s: float,
     now: float,
     resumed: int = 0,
+    lost: int = 0,
     interrupted: bool = False,
     results: str | None = None,
 ) -> Summary:
     """The figures of a run. `records`: the last of each row; `replaced`: earlier ones, which cost money too.
 
     `provider`: "simulated" or the server's host. `wall_s`: seconds this took, until the Unix time `now`;
-    `resumed`: rows that had their record before that. `results`: where the results file is.
+    `resumed`: rows that had their record before that. `lost`: attempts without a record. `results`: where the
+    results file is.
     """
     totals = Totals()
     for record in records:
@@ -247,6 +253,7 @@ def summarise(
         wall_s=wall_s,
         now=now,
         resumed=resumed,
+        lost=lost,
         interrupted=interrupted,
         results=results,
     )

@@ -21,7 +21,7 @@ from trivet.tasks.output import Contract, contract_of
 from trivet.tasks.plan import DEFAULT_MODEL, Plan, check_effort, check_model
 from trivet.tasks.template import Template
 from trivet.tasks.where import Origin, Where, located
-from trivet.types import Reply, Request
+from trivet.types import Journal, Reply, Request
 from trivet.wire.cacheable import cacheable as may_share
 from trivet.wire.openai_responses import encode
 
@@ -162,6 +162,7 @@ class Task:
         stream: bool = False,
         cacheable: bool = True,
         label: str = "",
+        journal: Journal | None = None,
     ) -> Request:
         """The request for a row. `timeout`: seconds an attempt may take; `sample`: the n-th answer wanted.
 
@@ -190,6 +191,7 @@ class Task:
             cacheable=cacheable and may_share(body),
             timeout=timeout,
             label=label,
+            journal=journal,
             characters=len(body["input"]) + len(body.get("instructions", "")),
         )
 
