@@ -147,6 +147,22 @@ def compare(
     raise typer.Exit(execute(o.pick(CompareOptions, given)))
 
 
+@app.command(epilog="Example: trivet join runs/tickets-1 runs/tickets-2 -o results.jsonl")
+def join(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders of shards of one dataset.", show_default=False)
+    ],
+    out: o.Out = None,
+    fresh: o.Fresh = False,
+    as_json: o.Json = False,
+) -> None:
+    """Put the results of shards together, in the order of the rows; say which rows are missing."""
+    given = locals()
+    from trivet.cli.join import JoinOptions, execute
+
+    raise typer.Exit(execute(o.pick(JoinOptions, given)))
+
+
 @app.command(epilog="Example: trivet sim --port 8080, then base_url=http://127.0.0.1:8080/v1 in any client")
 def sim(
     port: Annotated[int, typer.Option("--port", help="The port; 0 for a free one.", min=0, max=65535)] = 8080,

@@ -148,7 +148,7 @@ class Job:
         return len(self._ledger.in_flight.lost)
 
     def spent(self, prices: Book, day: date) -> Decimal:
-        """US dollars that all attempts of this run may have cost so far, earlier sessions included."""
+        """US dollars that all attempts of this run may have cost so far, whichever process made them."""
 
         def worst_case(sent: Sent) -> Decimal | None:
             return prices.worst_case(sent.size, sent.cap, model=self.config.model, tier=sent.tier, day=day)

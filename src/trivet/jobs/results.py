@@ -17,6 +17,7 @@ from trivet.jobs.parquet import require
 from trivet.jobs.result_files import Write, write_csv, write_jsonl, write_parquet
 from trivet.jobs.runs import Manifest, allow_replacing, read_manifest
 from trivet.jobs.writing import machine_errors
+from trivet.records import Record
 
 NAME = "results.jsonl"
 
@@ -76,6 +77,13 @@ def write(ledger: Ledger, out: Path | None = None, *, keep: Sequence[str] = ()) 
         if out is not None:  # noted first: a crash between the two must not make the file a stranger's
             allow_replacing(ledger.folder, _stamp(temporary.stat()))
     return asked
+
+
+def put(records: Iterable[Record], out: Path, *, keep: Sequence[str] = ()) -> None:
+    """Write records as they come to a file that `check_out` has allowed. Raises `MachineError`."""
+    target = Path(os.path.realpath(out))
+    with _in_place(target, out, private=False) as (file, temporary):
+        WRITERS[target.suffix.lower()](records, file, temporary, keep)
 
 
 def _stat(path: Path) -> os.stat_result | None:
