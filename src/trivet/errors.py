@@ -11,7 +11,8 @@
     │   ├── ProviderError            the provider answered with an error; `status`, `code`, `retryable`, `fatal`
     │   ├── ProtocolError            the reply is not what the protocol promises (HTML, broken JSON, cut stream)
     │   ├── DeadlineError            the time allowed for the whole reply is over
-    │   └── BudgetError              sending could exceed the budget (exit 3)
+    │   ├── BudgetError              sending could exceed the budget (exit 3)
+    │   └── WithdrawnError           the run that asked was stopped before this was sent
     ├── AnswerError                  an answer came that is not a result; `reply` holds what was paid for
     ├── RepeatedError                row after row fails alike: a run stops, and shows the one message (exit 4)
     ├── MachineError                 this machine can't go on: disk full, store lost (exit 4)
@@ -161,6 +162,12 @@ class BudgetError(RequestError):
 
     code = "budget"
     fatal = True
+
+
+class WithdrawnError(RequestError):
+    """The run that asked was stopped before this attempt was sent, so it was not sent."""
+
+    code = "withdrawn"
 
 
 class AnswerError(TrivetError):

@@ -36,7 +36,9 @@ def a_cent_a_byte(mark: Sent) -> Decimal:
     return Decimal(mark.size) / 100
 
 
-@pytest.mark.parametrize("mark", [Sent(n=3, size=812, cap=16, tier="flex", after=9), Unbilled(n=0), TakenUp(taken_up=1.5)])
+@pytest.mark.parametrize(
+    "mark", [Sent(n=3, size=812, cap=16, tier="flex", after=9), Unbilled(n=0), TakenUp(taken_up=1.5)]
+)
 def test_a_mark_is_read_back_as_it_was_written(mark: Mark) -> None:
     assert decoded(encoded(mark)) == mark
 

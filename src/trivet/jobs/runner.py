@@ -1,7 +1,7 @@
 """Rows to results: so many at once, each ended by a result or a reason, on disk before anybody is told.
 
 A feeder reads rows as they are wanted; workers ask, judge and record. What no other row could survive either
-(a refused key, a spent budget, a full disk) stops the run: no new rows start, those in flight may finish, and
+(a refused key, a spent budget, a full disk) stops the run: nothing more is sent, what is in flight may finish, and
 the rows without a record are asked when the run is resumed.
 """
 
@@ -19,13 +19,14 @@ from trivet.errors import (
     ProtocolError,
     RequestError,
     TransportError,
+    WithdrawnError,
 )
 from trivet.jobs.alike import Alike
 from trivet.jobs.recording import Outcome, outcome_of, record_of
 from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.task import Task
-from trivet.types import Journal, Reply, Request
+from trivet.types import Attempt, Journal, Reply, Request
 
 UNREACHED_ROWS = 5
 """So many rows may fail on the wire before a server that has never answered is taken for unreachable."""
@@ -120,7 +121,7 @@ class Runner:
             feeder.cancel()
 
     def stop(self, reason: Exception | None = None) -> None:
-        """Start no more rows. The first reason given is the one that counts."""
+        """Send nothing more. The first reason given is the one that counts."""
         self.stopped = self.stopped or reason
         if self._stopping.is_set():
             return
@@ -180,8 +181,11 @@ class Runner:
             model=config.model,
             cacheable=config.cacheable,
             label=str(row.n),
-            journal=self._journal,
+            journal=self._tell,
         )
+        if isinstance(outcome.error, WithdrawnError):
+            # shared with another run, which was stopped: this one goes on by itself
+            return None if self._stopping.is_set() else await self._outcome(row)
         if outcome.reply is not None and outcome.reply.source == "provider":
             self._reached, self._replied_at = True, clock()
         silent = clock() - self._replied_at > SILENCE or self._replied_at < began
@@ -189,6 +193,12 @@ class Runner:
             self.stop(outcome.error)
             return None
         return outcome
+
+    def _tell(self, request: Request, attempt: Attempt | None) -> Awaitable[None] | None:
+        """Pass on to the journal what is sent; a run that is stopped sends nothing, rows in the queue included."""
+        if attempt is None and self._stopping.is_set():
+            raise WithdrawnError("the run was stopped before this was sent: take it up again, or ask again")
+        return None if self._journal is None else self._journal(request, attempt)
 
     def _ends_run(self, error: RequestError, silent: bool) -> bool:
         """Whether no other row can fare better, so that going on would only fail them one by one.
