@@ -70,7 +70,7 @@ def test_rows_in_common_are_refused(trivet, simulator, shards: list[Path], tmp_p
     with pytest.raises(RunError, match="both of shard 1/3"):
         join([shards[0], shards[1], shards[0]], tmp_path / "out.jsonl")
     other = run(trivet, simulator, tmp_path, "--shard", "2/2")
-    with pytest.raises(RunError, match="one of 3 shards and .* one of 2"):
+    with pytest.raises(RunError, match=r"one of 3 shards and .* one of 2"):
         join([shards[0], other], tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
 

@@ -114,7 +114,7 @@ def execute(options: RunOptions) -> int:
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
         summary, stopped = loop.run(_run(options, task, source, selection, where))
     if options.as_json:
-        document(summary if stopped is None else replace(summary, error=_failure(stopped)))
+        document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
     else:
         say(str(summary))
     return _code(summary, stopped, resumable=options)
