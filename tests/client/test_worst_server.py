@@ -15,7 +15,7 @@ import pytest
 
 import trivet
 from trivet import sim
-from trivet.errors import ProtocolError, TransportError
+from trivet.errors import ProtocolError, RepeatedError, TransportError
 from trivet.testing import servers
 
 TASK = trivet.Task(
@@ -47,11 +47,13 @@ async def leaving_nothing() -> AsyncIterator[None]:
     assert len(asyncio.all_tasks()) <= tasks
 
 
-async def run_of(url: str, count: int, folder: Path, **options: Any) -> tuple[trivet.Summary, list[trivet.Result]]:
+async def run_of(
+    url: str, count: int, folder: Path, *, keep_going: bool = False, **options: Any
+) -> tuple[trivet.Summary, list[trivet.Result]]:
     """A whole run, whatever ends it."""
     results: list[trivet.Result] = []
     async with trivet.AsyncClient(base_url=url, api_key="any", cache=None, **options) as client:
-        run = client.map(TASK, rows(count), folder=folder)
+        run = client.map(TASK, rows(count), folder=folder, keep_going=keep_going)
         with suppress(TransportError):
             results.extend([result async for result in run])
         return await run.summary, results
@@ -162,6 +164,52 @@ async def test_a_server_that_cuts_its_bodies(answer: Callable[..., bytes], tmp_p
     assert (summary.rows, summary.ok, summary.interrupted) == (20, 1, False)
     assert summary.calls.attempts == served == 1 + 19 * 2
     assert summary.possibly_billed == 19 * 2
+
+
+async def test_failures_leave_nothing_in_memory(answer: Callable[..., bytes], tmp_path: Path) -> None:
+    """Ten times as many rows, most of them failed, leave no more objects behind than the first ones did."""
+    served = 0
+
+    async def script(peer: servers.Peer) -> None:
+        nonlocal served
+        while await peer.request():
+            served += 1
+            whole = servers.reply(answer("billing"), "content-type: application/json")
+            if served % 7 == 0:
+                await peer.send(whole)
+                continue
+            await peer.send(whole[:-40])
+            peer.reset()
+            return
+
+    left: list[int] = []
+    async with answering(script) as url, leaving_nothing():
+        for count in (30, 30, 300):
+            summary, _ = await run_of(url, count, tmp_path, timeout=5.0, retries=0, keep_going=True)
+            assert (summary.rows, summary.interrupted) == (count, False)
+            assert summary.failed > count / 2
+            del summary, _
+            gc.collect()
+            left.append(sum(not isinstance(each, servers.Received) for each in gc.get_objects()))
+    assert left[2] - left[1] < 150
+
+
+async def test_rows_that_fail_alike_end_a_run_in_python_too(answer: Callable[..., bytes], tmp_path: Path) -> None:
+    """The rows that failed come first, then the one error; with `keep_going` every row comes."""
+
+    async def script(peer: servers.Peer) -> None:
+        while await peer.request():
+            await peer.send(servers.reply(answer("nonsense"), "content-type: application/json"))
+
+    async with answering(script) as url, trivet.AsyncClient(base_url=url, api_key="any", cache=None) as client:
+        seen = 0
+        with pytest.raises(RepeatedError, match="nonsense"):
+            async for result in client.map(TASK, rows(500), folder=tmp_path, durable=True):
+                assert result.error is not None
+                seen += 1
+        assert 50 <= seen < 500
+        summary = await client.map(TASK, rows(100), folder=None, keep_going=True).summary
+    assert (summary.rows, summary.failed, summary.interrupted) == (100, 100, False)
 
 
 async def test_a_stream_without_its_end_is_an_error_that_says_so() -> None:

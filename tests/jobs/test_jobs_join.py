@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,11 +19,23 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "triage"
 TASK = EXAMPLES / "triage.toml"
 
 
+@pytest.fixture(scope="module")
+def built(simulator: sim.Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run folders of the three shards of twenty tickets."""
+    folder = tmp_path_factory.mktemp("shards")
+    shutil.copy(EXAMPLES / "tickets.jsonl", folder / "tickets.jsonl")
+    for k in (1, 2, 3):
+        command = [sys.executable, "-m", "trivet", "run", str(TASK), "tickets.jsonl", "--base-url", simulator.url]
+        command += ["--cache", "off", "--shard", f"{k}/3", "--runs", f"shard-{k}"]
+        subprocess.run(command, cwd=folder, env=os.environ | {"OPENAI_API_KEY": "any"}, check=True, capture_output=True)
+    return folder
+
+
 @pytest.fixture
-def shards(trivet, simulator: sim.Simulator, tmp_path: Path) -> list[Path]:
-    """Run folders of the three shards of twenty tickets."""
-    shutil.copy(EXAMPLES / "tickets.jsonl", tmp_path / "tickets.jsonl")
-    return [run(trivet, simulator, tmp_path, "--shard", f"{k}/3") for k in (1, 2, 3)]
+def shards(built: Path, tmp_path: Path) -> list[Path]:
+    """The three run folders, and their data, in the test's own folder."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return [next(tmp_path.glob(f"shard-{k}/*")) for k in (1, 2, 3)]
 
 
 def run(trivet, simulator: sim.Simulator, folder: Path, *more: str) -> Path:
