@@ -16,16 +16,23 @@ def machine_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        resume = "what was written before is safe, and the same command resumes"
-        raise MachineError(f"{path} can't be written: {error.strerror or error}; {resume}") from None
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: OSError) -> MachineError:
+    resume = "what was written before is safe, and the same command resumes"
+    return MachineError(f"{path} can't be written: {error.strerror or error}; {resume}")
 
 
 def write_all(fd: int, data: bytes, path: Path) -> None:
     """Append to a file that only we write to; what could only be written in part is taken back."""
-    with machine_errors(path):
+    try:  # not `machine_errors`, which costs as much as the write
         written = os.write(fd, data)
-        if written == len(data):
-            return
+    except OSError as error:
+        raise _refused(path, error) from None
+    if written == len(data):
+        return
+    with machine_errors(path):
         start = os.fstat(fd).st_size - written
         try:
             rest = memoryview(data)[written:]
