@@ -20,8 +20,8 @@ from trivet.errors import MachineError, TrivetError
 from trivet.store.database import identity, is_damaged, machine_error, open_database, replace_damaged
 from trivet.store.entries import Pending, add_entries, evict, touch
 
-LINGER_SECONDS = 0.02
-BATCH_ENTRIES = 512
+LINGER_SECONDS = 0.05
+BATCH_ENTRIES = 1024
 BATCH_BYTES = 4_000_000
 PENDING_BYTES = 64_000_000
 TOUCH_BATCH = 4096

@@ -244,7 +244,7 @@ class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterato
             raise closed()
         if target is None:
             raise unusable(peer_of(call.url))
-        session = self._session = await self._sessions.here()
+        session = self._session = self._sessions.found() or await self._sessions.here()
         session.exchanges += 1
         session.under_way.add(self)
         deadline = session.loop.time() + call.timeouts.total

@@ -71,13 +71,17 @@ class Sessions(Generic[S]):
         self._past_connections = 0
         self.closed = False
 
+    def found(self) -> S | None:
+        """The session of the running event loop, if it has one."""
+        session = self._sessions.get(asyncio.get_running_loop())
+        return None if session is None or session.closed else session
+
     async def here(self) -> S:
         """The session of the running event loop, of an open transport."""
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.closed:
+        session = self.found()
+        if session is None:
             self._sweep()
-            session = self._sessions[loop] = self._open_session()
+            session = self._sessions[asyncio.get_running_loop()] = self._open_session()
             await anext(session.guard)
         return session
 
