@@ -181,7 +181,8 @@ class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterato
                 body = b"".join([piece async for piece in self])
         finally:
             self._end()
-        return HttpReply(status=incoming.status, headers=headers, body=body)
+        waited = incoming.first_byte - incoming.sent
+        return HttpReply(status=incoming.status, headers=headers, body=body, first_byte=waited)
 
     async def __aenter__(self) -> HttpStream:
         try:
@@ -194,7 +195,8 @@ class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterato
         except BaseException:
             self._end()
             raise
-        return HttpStream(status=incoming.status, headers=headers, chunks=self)
+        waited = incoming.first_byte - incoming.sent
+        return HttpStream(status=incoming.status, headers=headers, chunks=self, first_byte=waited)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -209,15 +211,15 @@ class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterato
                 if len(piece) == PIECE:
                     await asyncio.sleep(0)  # more may follow without a wait, and others want to run
                 return piece
-            if incoming.failure is not None:
-                raise self._failed(incoming.failure)
-            if incoming.parts:
+            if incoming.parts:  # what came before a failure may be all that is needed
                 data = incoming.take()
                 if self._connection is not None and not incoming.complete:
                     self._connection.resume()
                 if undo is None:
                     return data
                 undo.feed(data)
+            elif incoming.failure is not None:
+                raise self._failed(incoming.failure)
             elif incoming.complete:
                 if undo is not None:
                     self._undone(undo.finish)
@@ -232,7 +234,7 @@ class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterato
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(0.0)
         if self._connection is not None and self._incoming is not None:
-            self._incoming.complete = False  # a part that was not read yet is no longer given out
+            self._incoming.parts.clear()
             self._incoming.failure = Failure("closed")
             self._incoming.wake()
             self._connection.leave(self._incoming)
