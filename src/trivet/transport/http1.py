@@ -200,9 +200,9 @@ class Connection(asyncio.Protocol):
         self._end(None)
         return False
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self.lost_by = error
-        self._end(error)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost_by = exc
+        self._end(exc)
         self._parser = self._transport = None  # the parser and this object hold each other
 
     def _end(self, error: Exception | None) -> None:

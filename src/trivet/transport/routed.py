@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
-from typing import Any
 
 from trivet.transport.lean import LeanTransport
 from trivet.transport.protocol import Transport, TransportStatistics
@@ -39,9 +38,9 @@ class RoutedTransport:
     def __repr__(self) -> str:
         return f"<RoutedTransport {self._lean!r} {self._general!r}>"
 
-    def fetch(self, call: HttpCall) -> Coroutine[Any, Any, HttpReply]:
+    async def fetch(self, call: HttpCall) -> HttpReply:
         """Send, and return the whole reply, whatever its status; failures are `TransportError`."""
-        return self._over(call).fetch(call)
+        return await self._over(call).fetch(call)
 
     def stream(self, call: HttpCall) -> AbstractAsyncContextManager[HttpStream]:
         """Send, and return the reply once its head has come; leaving early closes the connection."""
