@@ -11,16 +11,16 @@ from collections import deque
 
 
 class Slots:
-    """`count` slots, for one event loop."""
+    """`count` slots, for one event loop; `free` of them are nobody's."""
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self.free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
         """Wait for a slot."""
-        if self._free > 0:  # then nobody waits
-            self._free -= 1
+        if self.free > 0:  # then nobody waits
+            self.free -= 1
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -38,4 +38,4 @@ class Slots:
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self.free += 1
