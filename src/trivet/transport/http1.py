@@ -111,6 +111,7 @@ class Connection(asyncio.Protocol):
         self._head_size = self._interim = 0
         self._surplus = self._paused = self._lasting = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
 
     # What the exchange asks for.
 
@@ -129,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
         due = min(incoming.heard + incoming.read, incoming.deadline)
-        if self._timer is None or self._timer.when() > due:
+        if self._timer is None or self._timer_due > due:
             self._set_timer(due)
 
     def leave(self, incoming: Incoming) -> None:
@@ -293,6 +294,7 @@ class Connection(asyncio.Protocol):
 
     def _set_timer(self, due: float) -> None:
         self._clear_timer()
+        self._timer_due = due
         self._timer = self._loop.call_at(due, self._tick)
 
     def _clear_timer(self) -> None:
