@@ -169,6 +169,7 @@ class Writer:
         try:
             if batch or touched:
                 self._transact(write)
+                self._committing = {}  # before anybody hears of it: a use of what is in the file is to be noted
             for job, future in jobs:
                 future.set_result(self._transact(job))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
