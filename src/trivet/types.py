@@ -157,19 +157,24 @@ class HttpCall(Struct, frozen=True, kw_only=True):
 
 
 class HttpReply(Struct, frozen=True, kw_only=True):
-    """A whole HTTP reply, its content encoding undone. Header names are lower-case."""
+    """A whole HTTP reply, its content encoding undone. Header names are lower-case.
+
+    `first_byte`: seconds from the send to the first byte of the reply, where the transport knows it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    first_byte: float | None = None
 
 
 class HttpStream(Struct, frozen=True, kw_only=True):
-    """A reply whose body is still coming; `chunks` yields bytes as they arrive."""
+    """A reply whose body is still coming; `chunks` yields bytes as they arrive. `first_byte`: see `HttpReply`."""
 
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+    first_byte: float | None = None
 
 
 JsonObject = dict[str, Any]

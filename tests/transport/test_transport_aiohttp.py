@@ -6,7 +6,8 @@ import ssl
 from collections.abc import Callable
 
 from trivet.testing.transport import TransportConformance
-from trivet.transport.aiohttp import AiohttpTransport, go_direct
+from trivet.transport.aiohttp import AiohttpTransport
+from trivet.transport.proxies import go_direct
 
 
 class TestConformance(TransportConformance):

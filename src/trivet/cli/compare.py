@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions
@@ -52,6 +53,7 @@ def execute(options: CompareOptions) -> int:
         folder=options.runs,
         name=f"{Path(options.task.task).stem}-compare",
     )
+    collect_less()
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
         comparison = loop.run(_compare(options, tasks, source, where, config))
     if options.as_json:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from trivet.cli import progress
+from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions
@@ -111,6 +112,7 @@ def execute(options: RunOptions) -> int:
         log_to(options.log)
     if options.dry_run:
         return _dry_run(task, source, as_json=options.as_json)
+    collect_less()
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
         summary, stopped = loop.run(_run(options, task, source, selection, where))
     if options.as_json:

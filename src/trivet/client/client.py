@@ -8,8 +8,9 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -272,4 +273,9 @@ def _accept(reply: Reply) -> str | None:
 
 def today() -> date:
     """The price of the day is the day in UTC."""
-    return datetime.now(UTC).date()
+    return _day(int(time.time() // 86400))
+
+
+@lru_cache(maxsize=2)
+def _day(number: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=number)

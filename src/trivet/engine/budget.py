@@ -92,6 +92,8 @@ class Budget:
                 f"the most that a call of {request.model!r} can cost is not known, so no budget can hold: "
                 "run without a budget, or set max_output_tokens and a model with a known price"
             )
+        if not self._turn.locked() and self._fits(worst):
+            return worst, 0.0
         loop = asyncio.get_running_loop()
         turn = loop.time()
         async with self._turn:

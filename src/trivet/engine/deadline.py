@@ -22,7 +22,7 @@ class Deadline:
     async def __call__(self, request: Request) -> Reply:
         """The reply in time, or a `DeadlineError` with what was tried until then."""
         if self._seconds is None:
-            return await self._plainly(request, Interrupted())
+            return await self._plainly(request)
         limit = asyncio.timeout(self._seconds)
         cut = Interrupted()
         try:
@@ -33,12 +33,12 @@ class Deadline:
                 raise
             raise self._late(cut) from None
 
-    async def _plainly(self, request: Request, cut: Interrupted) -> Reply:
+    async def _plainly(self, request: Request, cut: Interrupted | None = None) -> Reply:
         """The inner reply; a cancellation is noted in `cut` and goes on as a plain one."""
         try:
             return await self._inner(request)
         except asyncio.CancelledError as cancelled:
-            if isinstance(cancelled, Interrupted):
+            if cut is not None and isinstance(cancelled, Interrupted):
                 cut.attempts, cut.queued = cancelled.attempts, cancelled.queued
             raise asyncio.CancelledError(*cancelled.args) from None
 

@@ -55,16 +55,23 @@ async def landing(flight: asyncio.Task[T]) -> T:
     Raises a `TransportError` where the flight itself was cancelled: a stray `CancelledError` in a caller whom
     nobody cancelled would end it without a word.
     """
+    waiting = asyncio.get_running_loop().create_future()
+
+    def landed(_: asyncio.Task[T]) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    flight.add_done_callback(landed)
     try:
-        return await asyncio.shield(flight)
-    except asyncio.CancelledError:
-        waiting = asyncio.current_task()
-        if not flight.cancelled() or (waiting is not None and waiting.cancelling()):
-            raise
+        await waiting
+    finally:
+        flight.remove_done_callback(landed)
+    if flight.cancelled():
         closed = TransportError(
             "the client was closed before the reply came: close it once its calls are done",
             kind="closed",
             sent=True,
         )
         closed.cost = None
-        raise closed from None
+        raise closed
+    return flight.result()

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.engine.attempts import CancelledInQueue, Interrupted
+from trivet.engine.slots import Slots
 from trivet.errors import RequestError, SettingsError
 from trivet.limits.backoff import is_refusal
 from trivet.limits.bucket import Bucket
@@ -52,7 +53,7 @@ class Limit:
 
     def __init__(self, inner: Callable[[Request], Awaitable[Reply]], limits: Limits) -> None:
         self._inner = inner
-        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._slots = Slots(limits.concurrency)
         self._turn = asyncio.Lock()
         self._limits = limits
         self._paced = limits.rpm is not None or limits.tpm is not None

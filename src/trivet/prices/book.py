@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 from trivet.prices.table import Model, Price, Table, Tier, load, override, prices_of
@@ -46,6 +46,9 @@ class Book:
         for name, model in table.models.items():
             for price in prices_of(name, model):
                 self._prices.setdefault((name, price.tier), []).append(price)
+        # Asked for every attempt and every reply, of a handful of models.
+        self._resolve = lru_cache(maxsize=256)(self._find)
+        self._priced = lru_cache(maxsize=256)(self._price)
 
     def __repr__(self) -> str:
         return f"Book(models={len(self._table.models)}, as_of={self._table.as_of})"
@@ -83,6 +86,9 @@ class Book:
 
         `auto`, `default` and None are the standard tier, `priority` is `fast`; `scale` is sold by contract.
         """
+        return self._priced(model, tier, day)
+
+    def _price(self, model: str, tier: str | None, day: date) -> Price | None:
         name, known = self._resolve(model), _TIERS.get(tier)
         if name is None or known is None:
             return None
@@ -119,7 +125,7 @@ class Book:
         worst, worst_fallback = _worst(tokens, output, asked), _worst(tokens, output, fallback)
         return None if worst is None or worst_fallback is None else max(worst, worst_fallback)
 
-    def _resolve(self, name: str) -> str | None:
+    def _find(self, name: str) -> str | None:
         plain = name.removeprefix("openai/")
         # The name as it stands comes first: a server may call its own model "openai/...".
         for candidate in (name, plain, _SNAPSHOT.sub("", plain)):

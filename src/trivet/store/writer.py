@@ -20,8 +20,8 @@ from trivet.errors import MachineError, TrivetError
 from trivet.store.database import identity, is_damaged, machine_error, open_database, replace_damaged
 from trivet.store.entries import Pending, add_entries, evict, touch
 
-LINGER_SECONDS = 0.02
-BATCH_ENTRIES = 512
+LINGER_SECONDS = 0.05
+BATCH_ENTRIES = 1024
 BATCH_BYTES = 4_000_000
 PENDING_BYTES = 64_000_000
 TOUCH_BATCH = 4096
@@ -169,6 +169,7 @@ class Writer:
         try:
             if batch or touched:
                 self._transact(write)
+                self._committing = {}  # before anybody hears of it: a use of what is in the file is to be noted
             for job, future in jobs:
                 future.set_result(self._transact(job))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from types import TracebackType
@@ -20,11 +19,13 @@ from typing import Any, TypeVar
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from trivet.errors import TransportError, TransportKind
+from trivet.errors import TransportError
 from trivet.transport.connections import Connector, Flight, current, tracing
 from trivet.transport.decoding import PIECE, Decoder, DecodingError, decoder
-from trivet.transport.failures import explain, peer_of
+from trivet.transport.failures import closed, dropped, explain, final, peer_of, unreadable
 from trivet.transport.protocol import MAX_BODY, TransportStatistics
+from trivet.transport.proxies import go_direct
+from trivet.transport.sessions import Droppable, Session, Sessions
 from trivet.types import HttpCall, HttpReply, HttpStream, Timeouts
 
 T = TypeVar("T")
@@ -37,14 +38,8 @@ MAX_HEADERS = 1000
 LARGE_BODY = 1024 * 1024  # bytes from which aiohttp wants a request's body as a file
 IDLE = 15.0  # seconds that a connection is kept unused; balancers and NATs forget longer ones silently
 DNS_TTL = 60  # seconds
-CLOSING = 1.0  # seconds to wait for another thread's event loop
 ACCEPTED = {"accept-encoding": "gzip, deflate"}
 AUTOMATIC = frozenset({"accept", "content-type", "user-agent"})  # what aiohttp would add
-
-
-def go_direct(url: str) -> str | None:
-    """No proxy for any URL."""
-    return None
 
 
 class AiohttpTransport:
@@ -62,11 +57,7 @@ class AiohttpTransport:
     ) -> None:
         self._proxy_for = lru_cache(maxsize=256)(proxies)
         self._ssl_context = ssl_context
-        self._closed = False
-        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
-        self._inherited: list[_Session] = []
-        self._past_exchanges = 0
-        self._past_connections = 0
+        self._sessions = Sessions(self._open_session)
 
     def __repr__(self) -> str:
         n = self.statistics()
@@ -82,62 +73,24 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close every connection; exchanges under way fail, and later ones are refused."""
-        self._closed = True
-        here = asyncio.get_running_loop()
-        for loop, session in list(self._sessions.items()):
-            if session.http.closed:
-                continue
-            if loop is here:
-                await session.guard.aclose()
-            elif loop.is_running():
-                closing = asyncio.run_coroutine_threadsafe(_close(session), loop)
-                await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSING)
-            # A loop that is at rest, or about to end, closes its session itself.
-        self._sweep()
+        await self._sessions.close()
 
     def statistics(self) -> TransportStatistics:
         """Counts since the start, over all event loops of this process."""
-        sessions = list(self._sessions.values())
-        return TransportStatistics(
-            exchanges=self._past_exchanges + sum(session.exchanges for session in sessions),
-            connections=self._past_connections + sum(session.connector.opened for session in sessions),
-            open=sum(len(session.under_way) for session in sessions if session.pid == os.getpid()),
-        )
+        return self._sessions.statistics()
 
     def _exchange(self, call: HttpCall) -> _Exchange:
-        return _Exchange(call, self._session, self._proxy_for)
+        return _Exchange(call, self._sessions, self._proxy_for)
 
-    async def _session(self) -> _Session:
-        """The session of the running event loop."""
-        if self._closed:
-            raise _final("the transport is closed: make a new client", kind="closed", sent=False)
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.http.closed:
-            self._sweep()
-            session = self._sessions[loop] = _Session(self._ssl_context)
-            await anext(session.guard)
-        return session
-
-    def _sweep(self) -> None:
-        """Let go of the sessions of another process, and of event loops that are over."""
-        for loop, session in list(self._sessions.items()):
-            if not session.http.closed:
-                continue
-            if session.pid != os.getpid():
-                self._inherited.append(session)  # collecting it could touch what is shared with the parent
-            if self._sessions.pop(loop, None) is session:
-                self._past_exchanges += session.exchanges
-                self._past_connections += session.connector.opened
+    def _open_session(self) -> _Session:
+        return _Session(self._ssl_context)
 
 
-class _Session:
-    """What belongs to one event loop: its connections, and the exchanges under way."""
+class _Session(Session):
+    """aiohttp's session of one event loop."""
 
     def __init__(self, ssl_context: ssl.SSLContext | None) -> None:
-        self.pid = os.getpid()
-        self.exchanges = 0
-        self.under_way: set[_Exchange] = set()
+        super().__init__()
         self.connector = Connector(
             ssl=ssl_context or True,
             keepalive_timeout=IDLE,
@@ -152,34 +105,33 @@ class _Session:
             max_field_size=MAX_HEADER,
             trace_configs=[tracing()],
         )
-        self.guard = _guard(self.http, self.under_way)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be done with it."""
+        return self.http.closed
+
+    @property
+    def opened(self) -> int:
+        """Connections opened so far."""
+        return self.connector.opened
+
+    async def shut(self) -> None:
+        """Close every connection."""
+        await self.http.close()
 
 
-async def _guard(http: aiohttp.ClientSession, under_way: set[_Exchange]) -> AsyncGenerator[None, None]:
-    """Suspended until `aclose`, which an event loop calls on every generator as it shuts down."""
-    try:
-        yield
-    finally:
-        for exchange in list(under_way):
-            exchange.drop()
-        await http.close()
-
-
-async def _close(session: _Session) -> None:
-    await session.guard.aclose()
-
-
-class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
+class _Exchange(Droppable, AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
     """One exchange: entering it sends and waits for the head, iterating it yields the body."""
 
     def __init__(
         self,
         call: HttpCall,
-        session: Callable[[], Coroutine[Any, Any, _Session]],
+        sessions: Sessions[_Session],
         proxy_for: Callable[[str], str | None],
     ) -> None:
         self._call = call
-        self._find_session = session
+        self._sessions = sessions
         self._proxy_for = proxy_for
         self._proxy: str | None = None
         self._session: _Session | None = None
@@ -228,7 +180,9 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
             self._scope.reschedule(0.0)
 
     async def _begin(self) -> _Session:
-        session = self._session = await self._find_session()
+        if self._sessions.closed:
+            raise closed()
+        session = self._session = await self._sessions.here()
         self._deadline = asyncio.get_running_loop().time() + self._call.timeouts.total
         session.exchanges += 1
         session.under_way.add(self)
@@ -242,7 +196,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
                 self._scope = scope
                 return await work
         except DecodingError as error:
-            failure = self._unreadable(str(error), "encoding")
+            failure = unreadable(peer_of(self._call.url), str(error), "encoding")
         except FAILURES as error:
             failure = self._explain(error, scope.expired())
         finally:
@@ -262,7 +216,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
         call = self._call
         self._proxy = self._proxy_for(call.url)
         if self._proxy is not None and not self._proxy.startswith(("http://", "https://")):
-            raise _final(
+            raise final(
                 f"the proxy {peer_of(self._proxy)} is neither http:// nor https://: check HTTPS_PROXY",
                 kind="connect",
                 sent=False,
@@ -289,7 +243,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
         """The headers as they hold for the body that is handed out."""
         headers: dict[str, str] = {}
         if len(response.headers) > MAX_HEADERS:
-            raise self._unreadable(f"it has {len(response.headers)} headers", "too_large")
+            raise unreadable(peer_of(self._call.url), f"it has {len(response.headers)} headers", "too_large")
         for name, value in response.headers.items():
             name, value = name.lower(), value.strip()
             if not value.isascii():  # what is no UTF-8 came as surrogates, which nothing could write down
@@ -298,7 +252,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
         length = headers.get("content-length")
         self._ends_with_connection = length is None and "transfer-encoding" not in headers
         if length is not None and int(length) > MAX_BODY:
-            raise self._unreadable(f"its body of {length} bytes is over {MAX_BODY}", "too_large")
+            raise unreadable(peer_of(self._call.url), f"its body of {length} bytes is over {MAX_BODY}", "too_large")
         self._decoder = decoder(headers.get("content-encoding", ""))
         if self._decoder is not None:
             del headers["content-encoding"]
@@ -325,7 +279,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
 
     def _counted(self, so_far: int, data: bytes) -> int:
         if so_far + len(data) > MAX_BODY:
-            raise self._unreadable(f"its body is over {MAX_BODY} bytes", "too_large")
+            raise unreadable(peer_of(self._call.url), f"its body is over {MAX_BODY} bytes", "too_large")
         return so_far + len(data)
 
     def _check_whole(self) -> None:
@@ -352,12 +306,7 @@ class _Exchange(AbstractAsyncContextManager[HttpStream], AsyncIterator[bytes]):
         )
 
     def _closed(self) -> TransportError:
-        text = f"the transport was closed during the exchange with {peer_of(self._call.url)}: make a new client"
-        return _final(text, kind="closed", sent=self._flight.sent)
-
-    def _unreadable(self, reason: str, kind: TransportKind) -> TransportError:
-        text = f"the reply of {peer_of(self._call.url)} can't be read: {reason}; it may have been billed"
-        return TransportError(text, kind=kind, sent=True)
+        return dropped(peer_of(self._call.url), sent=self._flight.sent)
 
     def _end(self) -> None:
         """Leave nothing behind: a connection that is not back in the pool is closed at once."""
@@ -376,10 +325,3 @@ def _limits(timeouts: Timeouts) -> aiohttp.ClientTimeout:
     """What the library watches: not the total, nor a read that may take as long as the total."""
     read = timeouts.read if timeouts.read < timeouts.total else None
     return aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=read)
-
-
-def _final(text: str, *, kind: TransportKind, sent: bool) -> TransportError:
-    """A failure that no later attempt can mend."""
-    error = TransportError(text, kind=kind, sent=sent)
-    error.retryable = False
-    return error

@@ -94,12 +94,24 @@ def explain(
     """The error to raise: `peer` and `proxy` are host:port, `expired` says that the whole took too long."""
     at = f"{peer} (through the proxy {proxy})" if proxy else peer
     if expired:
-        text = f"the exchange with {at} was not over within {timeouts.total:g} s; raise the timeout"
-        return TransportError(text, kind="timeout", sent=sent)
+        return too_long(at, sent, timeouts)
     names = _names(error)
     if "ClientConnectorError" not in names and not UNUSABLE.isdisjoint(names):  # a certificate error is both
-        return _unusable(at)
-    kind = kind_of(error)
+        return unusable(at)
+    return told(kind_of(error), error, peer=peer, proxy=proxy, sent=sent, timeouts=timeouts)
+
+
+def told(
+    kind: TransportKind,
+    error: BaseException,
+    *,
+    peer: str,
+    sent: bool,
+    timeouts: Timeouts,
+    proxy: str | None = None,
+) -> TransportError:
+    """The error of this kind, in a sentence; `error` is looked at for the reason that the system gives."""
+    at = f"{peer} (through the proxy {proxy})" if proxy else peer
     if kind == "connect":
         text = _not_connected(error, peer, proxy)
     elif kind == "tls":
@@ -111,8 +123,42 @@ def explain(
     return TransportError(text, kind=kind, sent=sent)
 
 
+def too_long(at: str, sent: bool, timeouts: Timeouts) -> TransportError:
+    """The whole exchange was not over in time."""
+    text = f"the exchange with {at} was not over within {timeouts.total:g} s; raise the timeout"
+    return TransportError(text, kind="timeout", sent=sent)
+
+
+def unreadable(peer: str, reason: str, kind: TransportKind) -> TransportError:
+    """A reply came, but is not what it says, or is larger than any answer."""
+    return TransportError(f"the reply of {peer} can't be read: {reason}; it may have been billed", kind=kind, sent=True)
+
+
+def unusable(at: str) -> TransportError:
+    """The call can't be sent, now or later; the library's message may quote a header, so it is left out."""
+    text = f"the request to {at} can't be sent: its URL or a header holds what HTTP does not allow"
+    return final(text, kind="connect", sent=False)
+
+
+def dropped(peer: str, *, sent: bool) -> TransportError:
+    """The transport was closed under an exchange."""
+    text = f"the transport was closed during the exchange with {peer}: make a new client"
+    return final(text, kind="closed", sent=sent)
+
+
+def closed() -> TransportError:
+    """The transport was closed before an exchange."""
+    return final("the transport is closed: make a new client", kind="closed", sent=False)
+
+
+def final(text: str, *, kind: TransportKind, sent: bool) -> TransportError:
+    """A failure that no later attempt can mend."""
+    error = TransportError(text, kind=kind, sent=sent)
+    error.retryable = False
+    return error
+
+
 _TRUST = "is base_url right? (SSL_CERT_FILE names a private certificate authority)"
-_PROXIES = "check HTTPS_PROXY and NO_PROXY"
 _BILLED = "; the request may have been billed"
 _BROKEN: dict[TransportKind, str] = {
     "closed": "closed the connection before the reply was whole",
@@ -130,7 +176,7 @@ def _not_connected(error: BaseException, peer: str, proxy: str | None) -> str:
         return f"the proxy {proxy} refused to connect to {peer} (HTTP {status}); check HTTPS_PROXY and NO_PROXY"
     if proxy:
         return f"could not connect to the proxy {proxy}: {_reason(error)}; check HTTPS_PROXY and NO_PROXY"
-    if "DNS" in name:
+    if "DNS" in name or name == "gaierror":
         return f"could not find the host of {peer}: {_reason(error)}; is base_url right, and the network up?"
     return f"could not connect to {peer}: {_reason(error)}; is the server running, and is base_url right?"
 
@@ -139,14 +185,6 @@ def _too_slow(at: str, sent: bool, timeouts: Timeouts) -> str:
     if sent:
         return f"{at} sent nothing for {timeouts.read:g} s{_BILLED}; raise the timeout if answers take that long"
     return f"could not connect to {at} within {timeouts.connect:g} s; is the server up, and reachable from here?"
-
-
-def _unusable(at: str) -> TransportError:
-    """The call can't be sent, now or later; the library's message may quote a header, so it is left out."""
-    text = f"the request to {at} can't be sent: its URL or a header holds what HTTP does not allow"
-    failure = TransportError(text, kind="connect", sent=False)
-    failure.retryable = False
-    return failure
 
 
 def _reason(error: BaseException) -> str:

@@ -11,6 +11,6 @@ from trivet.transport.proxies import proxy_for
 
 def open_transport(proxies: Mapping[str, str]) -> Transport:
     """A transport that uses these proxies, by scheme; it connects when it is first used."""
-    from trivet.transport.aiohttp import AiohttpTransport
+    from trivet.transport.routed import RoutedTransport
 
-    return AiohttpTransport(proxies=partial(proxy_for, proxies=proxies))
+    return RoutedTransport(proxies=partial(proxy_for, proxies=proxies))

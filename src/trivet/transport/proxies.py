@@ -14,6 +14,11 @@ from urllib.parse import SplitResult, urlsplit
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+def go_direct(url: str) -> str | None:
+    """No proxy for any URL."""
+    return None
+
+
 def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
     """The URL of the proxy for `url`, or None to go direct.
 
