@@ -70,6 +70,13 @@ def trivet(tmp_path: Path) -> Command:
     return run
 
 
+class Server(ThreadingHTTPServer):
+    """As many may knock at once as a run has calls; the standard library's own server drops all but five."""
+
+    request_queue_size = 256
+    daemon_threads = True
+
+
 @dataclass
 class Scripted:
     """A server that gives every request the same answer, and remembers what came."""
@@ -103,8 +110,7 @@ def scripted() -> Iterator[Callable[..., Scripted]]:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return Scripted(f"http://127.0.0.1:{server.server_port}/v1", seen)
