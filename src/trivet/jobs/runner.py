@@ -208,7 +208,7 @@ class Runner:
         """
         if error.fatal:
             return True
-        if isinstance(error, TransportError) and not error.sent:
+        if isinstance(error, TransportError) and not error.sent and error.kind in ("connect", "tls", "timeout"):
             return silent
         if self._reached or not isinstance(error, TransportError | ProtocolError):
             self._reached = True
