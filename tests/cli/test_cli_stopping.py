@@ -112,7 +112,7 @@ def test_an_account_that_is_refused_stops_the_run_at_once(trivet, tmp_path: Path
     with sim.start(sim.Scenario(time_scale=0.0, faults=sim.Faults(quota=1.0))) as server:
         ended = trivet(*command(server.url, "--concurrency", "8", "--cache", "off"))
         assert ended.code == 4, ended.err
-        assert int(server.books()["requests"]) < 16
+        assert int(server.books()["requests"]) <= 16, "those in flight, and those that took their permits meanwhile"
     assert (ended.document["rows"], ended.document["possibly_billed"]) == (0, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 try:
@@ -18,8 +19,10 @@ def example(expression: str, at_least: int = 0) -> str | None:
     if _sre is None:
         return None
     try:
-        parsed = _sre.parse(expression)
-        compiled = re.compile(expression)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what `[[` may come to mean: it is the client's
+            parsed = _sre.parse(expression)
+            compiled = re.compile(expression)
     except (re.error, RecursionError, OverflowError):
         return None
     for repeats in (1, at_least, at_least + 3, 2, 3):
