@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import example as explicitly
 from hypothesis import strategies as st
 
 from trivet.sim.chooser import Chooser
