@@ -80,7 +80,7 @@ async def test_a_disk_that_failed_once_is_not_trusted_again() -> None:
 
 
 async def test_a_cancelled_waiter_takes_no_one_along() -> None:
-    """Whoever is cancelled while his sync runs leaves the others with one of their own."""
+    """Whoever is cancelled while a sync runs leaves it running, and the others with one of their own after it."""
     disk = Disk(held=True)
     group = GroupSync(disk.sync)
     first = asyncio.ensure_future(group())
@@ -88,8 +88,25 @@ async def test_a_cancelled_waiter_takes_no_one_along() -> None:
     disk.written = 1
     others = [asyncio.ensure_future(group()) for _ in range(3)]
     first.cancel()
+    await asyncio.wait([first])
+    assert disk.syncs == 1
     disk.go.set()
-    await asyncio.wait([first, *others])
+    await asyncio.wait(others)
     assert first.cancelled()
     assert [other.exception() for other in others] == [None] * 3
-    assert disk.safe == 1
+    assert (disk.syncs, disk.safe) == (2, 1)
+
+
+async def test_a_failure_is_heard_although_its_waiter_was_cancelled() -> None:
+    """The system reports a lost write once: to the sync that nobody waits for any more."""
+    disk = Disk(held=True, failing=True)
+    group = GroupSync(disk.sync)
+    first = asyncio.ensure_future(group())
+    await asyncio.to_thread(disk.begun.wait, 10)
+    first.cancel()
+    other = asyncio.ensure_future(group())
+    await asyncio.sleep(0)
+    disk.go.set()
+    with pytest.raises(MachineError):
+        await other
+    assert disk.syncs == 1

@@ -11,42 +11,41 @@ from trivet.errors import MachineError
 from trivet.jobs.writing import machine_errors
 
 
-class _Batch:
-    """Those who wait for the same `fsync`."""
-
-    def __init__(self) -> None:
-        self.on_disk = False
-
-
 class GroupSync:
-    """Makes what was written before a call survive a power cut, once the call returns. For one event loop."""
+    """Makes what was written before a call survive a power cut, once the call returns. For one event loop.
+
+    A sync belongs to nobody in particular: whoever is cancelled leaves it running, and the next one waits for
+    its end, so that no failure goes unheard.
+    """
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
-        self._next = _Batch()
+        self._next: asyncio.Task[None] | None = None
+        """The sync that has not begun; whoever wrote before this moment is served by it."""
         self._turn = asyncio.Lock()
         self._failure: MachineError | None = None
 
     async def __call__(self) -> None:
-        """Join the next batch; `MachineError` once the disk has failed, for ever after.
+        """Join the next sync; `MachineError` once the disk has failed, for ever after.
 
         After a failed `fsync` the system may have dropped what it could not write, and a second one would
         succeed without it.
         """
-        batch = self._next
+        if self._next is None:
+            self._next = asyncio.create_task(self._once())
+        await asyncio.shield(self._next)
+        if self._failure is not None:
+            raise self._failure.copy()
+
+    async def _once(self) -> None:
         async with self._turn:
+            self._next = None
             if self._failure is not None:
-                raise self._failure.copy()
-            if batch.on_disk:
                 return
-            if self._next is batch:
-                self._next = _Batch()
             try:
                 await asyncio.to_thread(self._sync)
             except MachineError as error:
                 self._failure = error
-                raise
-            batch.on_disk = True
 
 
 def sync_path(path: Path) -> None:
