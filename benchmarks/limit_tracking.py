@@ -14,7 +14,8 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from trivet import sim
@@ -22,10 +23,14 @@ from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
 from trivet.errors import RequestError
 from trivet.sim.scenario import Latency, Scenario
+from trivet.transport.open import open_transport
+from trivet.types import HttpCall
+from trivet.wire.openai_responses import encode
 
 RPM, REPLY_S, WARM_S = 3000, 0.6, 10.0
 TOGETHER = 3  # cases at a time: next to nothing of the machine each, and a third of the time
-SEMAPHORE = 64
+SEMAPHORE, TRIES = 64, 6
+KEY = "sk-benchmark"
 
 CASES = {
     f"{refill} of {burst_s:g} s" + (f", stranger {stranger:.0%}" if stranger else ""): Scenario(
@@ -43,46 +48,51 @@ CASES = {
 Ask = Callable[[int], Awaitable[None]]
 
 
-def ours(client: AsyncClient) -> Ask:
-    """Every layer but the cache, as it comes."""
+@asynccontextmanager
+async def ours(server: sim.Simulator) -> AsyncIterator[Ask]:
+    """Every layer but the cache, as it comes: no limit is told."""
+    async with AsyncClient(base_url=server.url, api_key=KEY, cache=None, simulated=server.identity) as client:
 
-    async def ask(number: int) -> None:
-        try:
-            await client.respond(f"Say {number}.", max_output_tokens=500)
-        except RequestError as error:
-            print(f"failed: {error}", file=sys.stderr)
-
-    return ask
-
-
-def semaphore(client: AsyncClient) -> Ask:
-    """The control: a fixed number at once, and each call retries by itself, as the usual script does."""
-    slots = asyncio.Semaphore(SEMAPHORE)
-
-    async def ask(number: int) -> None:
-        for tried in range(6):
+        async def ask(number: int) -> None:
             try:
-                async with slots:
-                    await client.respond(f"Say {number}.", max_output_tokens=500)
-                return
+                await client.respond(f"Say {number}.", max_output_tokens=500)
             except RequestError as error:
-                await asyncio.sleep(error.retry_after or 0.5 * 2**tried)
+                print(f"failed: {error}", file=sys.stderr)
 
-    return ask
+        yield ask
 
 
-def client_of(server: sim.Simulator, arm: str) -> AsyncClient:
-    """A client of one server; the control has neither retries nor a shared pace."""
-    control = {"retries": 0} if arm == "semaphore" else {}
-    return AsyncClient(base_url=server.url, api_key="sk-benchmark", cache=None, simulated=server.identity, **control)
+@asynccontextmanager
+async def semaphore(server: sim.Simulator) -> AsyncIterator[Ask]:
+    """The control: the same transport, a fixed number at once, and each call retries for itself."""
+    transport = open_transport({})
+    slots = asyncio.Semaphore(SEMAPHORE)
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+
+    async def ask(number: int) -> None:
+        head, tail = encode({"model": "gpt-5.4-mini", "input": f"Say {number}.", "max_output_tokens": 500})
+        call = HttpCall(method="POST", url=f"{server.url}/responses", headers=headers, body=head + tail)
+        for tried in range(TRIES):
+            async with slots:
+                reply = await transport.fetch(call)
+            if reply.status == 200:
+                return
+            await asyncio.sleep(float(reply.headers.get("retry-after", 0.5 * 2**tried)))
+
+    try:
+        yield ask
+    finally:
+        await transport.close()
+
+
+ARMS = {"semaphore": semaphore, "trivet": ours}
 
 
 async def steady(name: str, arm: str, seconds: float) -> dict[str, Any]:
     """Use of the limit and refusals from `WARM_S` on, with more work than the limit allows."""
     scenario = CASES[name]
     with sim.start(scenario) as server:
-        async with client_of(server, arm) as client:
-            ask = (ours if arm == "trivet" else semaphore)(client)
+        async with ARMS[arm](server) as ask:
             numbers = itertools.count()
 
             async def work() -> None:
@@ -109,8 +119,7 @@ async def short(arm: str, rows: int) -> dict[str, Any]:
     """A run of few rows, whole: refusals, rows lost, and its time against the limit's."""
     scenario = CASES["continuous of 1 s"]
     with sim.start(scenario) as server:
-        async with client_of(server, arm) as client:
-            ask = (ours if arm == "trivet" else semaphore)(client)
+        async with ARMS[arm](server) as ask:
             began = asyncio.get_running_loop().time()
             async with asyncio.TaskGroup() as group:
                 for number in range(rows):
@@ -158,7 +167,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="of steady state a case")
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--arms", nargs="+", default=["semaphore", "trivet"])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=new_loop) as loop:

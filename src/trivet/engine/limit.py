@@ -103,6 +103,7 @@ class Limit:
         self._lines: dict[tuple[str, bool], _Line] = {}
         self._told = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
         self._clock: Callable[[], float] | None = None
         self._in_flight = self._waiting = self._permits = self._refused = 0
 
@@ -223,11 +224,12 @@ class Limit:
 
     def _wake(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
-            if self._timer.when() == when and not self._timer.cancelled():
+            if when == self._due_at:
                 return
             self._timer.cancel()
             self._timer = None
         if when < math.inf:
+            self._due_at = when
             self._timer = loop.call_at(when, self._due)
 
     def _due(self) -> None:

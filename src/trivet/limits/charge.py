@@ -3,9 +3,11 @@
     charge = max(max_output_tokens, characters * tokens a character)
 
 Source: the provider's documentation, "the maximum of max_tokens and the estimated number of tokens based on
-the character count of your request". Its estimate is not documented, so the ratio begins at a quarter and is
-learned from the usage that replies tell, weighed by length: a mean over the last few hundred thousand
-characters, so that one odd prompt moves nothing.
+the character count of your request". How it estimates is not documented. The ratio begins at a quarter and is
+learned from the usage that replies tell, weighed by length, so that one odd prompt moves nothing; but it never
+rises above that quarter: an estimate by characters can't know that a text is dense in tokens, and too low a
+charge is corrected by the provider (the mirror, then a refusal), while too high a one would leave a part of the
+limit unused without anybody noticing.
 """
 
 from __future__ import annotations
@@ -34,4 +36,5 @@ class Ratio:
 
     def charge(self, characters: int, max_output: int | None) -> float:
         """Tokens that a request is charged."""
-        return max(float(max_output or 0), characters * self._tokens / self._characters, 1.0)
+        ratio = min(START, self._tokens / self._characters)
+        return max(float(max_output or 0), characters * ratio, 1.0)

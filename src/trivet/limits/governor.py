@@ -60,10 +60,11 @@ class Meter:
         if math.isinf(rate):
             return 0.0
         if self._bucket is None:
-            self._bucket = Bucket(rate, max(1.0, rate * BURST_S), now)
+            self._bucket = Bucket(rate, rate * BURST_S, now)
         else:
-            self._bucket.change(rate, max(1.0, rate * BURST_S), now)
-        return max(self._bucket.wait(amount, now), self.mirror.wait(amount, now))
+            self._bucket.change(rate, rate * BURST_S, now)
+        # one may go as soon as those before it are paid for, so that a timer that fires late costs nothing
+        return max(self._bucket.wait(0.0, now), self.mirror.wait(amount, now))
 
     def take(self, amount: float, now: float) -> float:
         """Count `amount` as gone; its mark."""

@@ -74,7 +74,7 @@ class Knee:
 
     def dropped(self, sent: float, now: float) -> None:
         """A request was refused for load, or timed out."""
-        if sent < self._since:
+        if sent <= self._since:
             return
         self._drops += 1
         if self._drops > max(2.0, DROPS * max(FEW, self._n)):

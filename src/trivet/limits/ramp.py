@@ -50,7 +50,7 @@ class Ramp:
 
     def slow_down(self, rate: float, sent: float, now: float) -> bool:
         """A request sent at `sent` met a `slow_down` at `rate` tokens a minute; whether that is news."""
-        if sent < self._moved:
+        if sent <= self._moved and not math.isinf(self._ceiling):
             return False
         self._floor = min(FROM, rate / GROWTH)
         self._set(rate / GROWTH, now)

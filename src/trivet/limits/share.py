@@ -42,7 +42,7 @@ class Share:
 
     def refused(self, sent: float, now: float) -> bool:
         """A request sent at `sent` was refused for pace; whether that says something new."""
-        if sent < self._cut:
+        if sent <= self._cut:
             return False
         share = self.share(now)
         soon = now - self._cut < SOON
