@@ -137,7 +137,7 @@ async def short(arm: str, rows: int) -> dict[str, Any]:
 
 
 async def everything(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """All cases and arms, a few at a time."""
+    """All cases, a few at a time; one arm after the other, because the control keeps the machine busy."""
     places = asyncio.Semaphore(TOGETHER)
 
     async def one(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
@@ -148,11 +148,14 @@ async def everything(options: argparse.Namespace) -> list[dict[str, Any]]:
             return found
 
     chosen = [name for name in CASES if options.only in name]
-    works = [steady(name, arm, options.seconds) for name in chosen for arm in options.arms]
-    works += [short(arm, options.rows) for arm in options.arms if not options.only]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(work)) for work in works]
-    return [task.result() for task in tasks]
+    found = []
+    for arm in options.arms:
+        works = [steady(name, arm, options.seconds) for name in chosen]
+        works += [] if options.only else [short(arm, options.rows)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(work)) for work in works]
+        found += [task.result() for task in tasks]
+    return found
 
 
 def show(found: dict[str, Any]) -> None:

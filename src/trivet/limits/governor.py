@@ -1,6 +1,6 @@
 """When the next request of one model may go, so that the provider will not refuse it. Pure: times are passed in.
 
-    pace = min(limit / 60 * share * MARGIN, ramp / 60)    requests and tokens each, by a bucket of 20 ms' worth
+    pace = min(limit / 60 * share * MARGIN, ramp / 60)    requests and tokens each, by a bucket of 0.1 s' worth
     wait = max(pause, pace's wait, mirror's wait)
 
 `limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. A burst gains
@@ -25,7 +25,7 @@ from trivet.limits.ramp import FROM, Ramp
 from trivet.limits.share import MARGIN, Share
 from trivet.types import RateLimits
 
-BURST_S = 0.02
+BURST_S = 0.1  # what a busy loop or a late timer held up may be caught up with
 JITTER = 0.05
 PLENTY = 0.5
 AFTER_S, GAP_S = 1.0, 0.01
@@ -47,6 +47,7 @@ class Meter:
         self.mirror = Mirror()
         self.share = Share()
         self._bucket: Bucket | None = None
+        self._owed = 0.0
 
     def rate(self, now: float, ceiling: float = math.inf) -> float:
         """Units a second."""
@@ -61,10 +62,16 @@ class Meter:
             return 0.0
         if self._bucket is None:
             self._bucket = Bucket(rate, rate * BURST_S, now)
+            self._bucket.take(self._owed, now)
         else:
             self._bucket.change(rate, rate * BURST_S, now)
         # one may go as soon as those before it are paid for, so that a timer that fires late costs nothing
         return max(self._bucket.wait(0.0, now), self.mirror.wait(amount, now))
+
+    def owe(self) -> None:
+        """What went before there was a pace counts against it."""
+        if self._bucket is None:
+            self._owed = self.mirror.spent
 
     def take(self, amount: float, now: float) -> float:
         """Count `amount` as gone; its mark."""
@@ -138,15 +145,16 @@ class Governor:
             mark=permit.token_mark,
             at=permit.at,
         )
-        if (limits.limit_tokens or 0) > FROM:
-            self.ramp.begin(permit.at)
+        if (limits.limit_tokens or 0) > FROM and self.ramp.begin(permit.at):
+            self.tokens.owe()
 
     def refused(self, permit: Permit, error: RequestError, now: float, draw: float) -> None:
         """A refusal for pace: a pause for all, and a lower rate where it was about the rate."""
         if error.retry_after is not None:
             self._open_at = max(self._open_at, now + error.retry_after * (1 + JITTER * draw))
         if error.code == "slow_down":
-            self.ramp.slow_down(self._recent.tokens_a_minute(now), permit.at, now)
+            paced = 60 * self.tokens.rate(now, self.ramp.ceiling(now))
+            self.ramp.slow_down(min(paced, self._recent.tokens_a_minute(now)), permit.at, now)
             return
         meter = self._refusing(error)
         if meter is not None:

@@ -24,17 +24,17 @@ class Mirror:
         self._slope = 0.0
         self._reset = 0.0
         self._at = 0.0
-        self._spent = 0.0
+        self.spent = 0.0
         self._mark = 0.0
 
     def spend(self, amount: float) -> float:
         """Count units sent; the mark to give back with what the reply to them tells."""
-        self._spent += amount
-        return self._spent
+        self.spent += amount
+        return self.spent
 
     def give_back(self, amount: float) -> None:
         """Units that were counted and never sent."""
-        self._spent -= amount
+        self.spent -= amount
 
     def told(
         self, *, limit: float | None, remaining: float | None, reset: float | None, mark: float, at: float
@@ -55,7 +55,7 @@ class Mirror:
             return math.inf
         passed = now - self._at
         refill = self._slope * min(passed, self._reset) + self.limit / 60 * max(0.0, passed - self._reset)
-        return min(self.limit, self._remaining + refill - (self._spent - self._mark))
+        return min(self.limit, self._remaining + refill - (self.spent - self._mark))
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until `amount` (or all there can be) is there."""

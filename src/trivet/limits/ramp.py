@@ -1,10 +1,10 @@
 """How fast traffic may grow: from a million tokens a minute on, by half in 15 minutes.
 
-    ceiling = max(FROM, 1.5 * busiest minute since the ceiling last moved), moved every 15 minutes
+    ceiling = max(FROM, GROWTH * busiest minute since the ceiling last moved), moved every 15 minutes
 
 and after a `slow_down`, which says that it grew too fast all the same:
 
-    ceiling = rate then / 1.5, "the earlier level", held for 15 minutes; then it grows as above
+    ceiling = rate then / GROWTH, "the earlier level", held for 15 minutes; then it grows as above
 
 Source: the provider's documentation on rate limits: above that rate, growth of over 50 % in 15 minutes is
 refused with `slow_down`, after which the earlier rate is to be kept for 15 minutes. Steps rather than a slope,
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 
 FROM = 1_000_000.0
-GROWTH = 1.5
+GROWTH = 1.45  # a little less than by half: the provider's minutes are not ours
 PERIOD = 900.0
 MINUTE = 60.0
 
@@ -32,10 +32,12 @@ class Ramp:
         self._used = 0.0
         self._busiest = 0.0
 
-    def begin(self, now: float) -> None:
-        """The account's limit is above where the rule begins."""
-        if math.isinf(self._ceiling):
-            self._set(FROM, now)
+    def begin(self, now: float) -> bool:
+        """The account's limit is above where the rule begins; whether that is news."""
+        if not math.isinf(self._ceiling):
+            return False
+        self._set(FROM, now)
+        return True
 
     def ceiling(self, now: float) -> float:
         """Tokens a minute at most."""
