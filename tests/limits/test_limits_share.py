@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.limits.share import BETA, LEAST, K, Share
+from trivet.limits.share import GENTLE, LEAST, K, Share
 
 
 def test_without_refusals_all_of_the_limit_is_used() -> None:
@@ -16,7 +16,7 @@ def test_without_refusals_all_of_the_limit_is_used() -> None:
 def test_a_refusal_cuts_and_the_share_comes_back_to_where_it_was_refused() -> None:
     share = Share()
     assert share.refused(sent=100.0, now=100.1)
-    assert share.share(100.1) == pytest.approx(BETA)
+    assert share.share(100.1) == pytest.approx(GENTLE)
     assert share.share(100.1 + K / 2) > 0.98
     assert share.share(100.1 + K) == pytest.approx(1.0)
 

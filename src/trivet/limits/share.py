@@ -1,7 +1,7 @@
 """The rate that holds: how much of a limit is ours, learned from refusals. An estimator: it gives a number.
 
     rate    = limit / 60 * share * MARGIN
-    cut     W = share;   share = W * BETA,   or W * STEEP when the last cut is less than SOON seconds old
+    cut     W = share;   share = W * beta,   beta by how long ago the last cut is: under SOON, under LONG, longer
     growth  share(t) = min(1, W * (1 + (1 - share_cut / W) * ((t - K) / K)^3)),   t seconds after the cut
 
 The curve is CUBIC's (RFC 9438): it comes back quickly to where it was refused, stays just below for a while,
@@ -12,15 +12,15 @@ Not additive increase (TCP Reno's): with a stranger taking 30 % it spends half o
 left. Not the rate at which requests were admitted lately: a bucket that had saved up a minute hides for a minute
 that more goes out than comes in, and pauses hide the contrary.
 
-Requests sent before a cut tell nothing new when they are refused after it, so they cut no more.
+One refusal in a long while is an unevenness of the network, and costs little; several in a row mean that much less
+is left. Requests sent before a cut tell nothing new when they are refused after it, so they cut no more.
 """
 
 from __future__ import annotations
 
 MARGIN = 0.985
-BETA = 0.9
-STEEP = 0.75
-SOON = 15.0
+SOON, LONG = 20.0, 90.0
+STEEP, BETA, GENTLE = 0.8, 0.9, 0.97
 K = 45.0
 LEAST = 0.01
 
@@ -45,9 +45,10 @@ class Share:
         if sent <= self._cut:
             return False
         share = self.share(now)
-        soon = now - self._cut < SOON
+        ago = now - self._cut
+        beta = STEEP if ago < SOON else BETA if ago < LONG else GENTLE
         self._refused_at = share
-        self._after_cut = max(LEAST, share * (STEEP if soon else BETA))
+        self._after_cut = max(LEAST, share * beta)
         self._cut = now
         return True
 
