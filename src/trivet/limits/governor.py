@@ -4,7 +4,8 @@
     wait = max(pause, pace's wait, mirror's wait)
 
 `limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. A burst gains
-nothing in the long run and is what a provider that counts by the second refuses, so none is sent.
+nothing in the long run and is what a provider that counts by the second refuses, so none is sent: the tenth of a second is what a busy loop or a late timer may catch up with, and each
+refusal halves it, down to 20 ms.
 
 A `Retry-After` is a pause for every request of the model, a little longer than asked, so that processes that were
 told the same do not come back as one; nor do the requests of this one: where no limit is known, they go one by one
@@ -25,7 +26,7 @@ from trivet.limits.ramp import FROM, Ramp
 from trivet.limits.share import MARGIN, Share
 from trivet.types import RateLimits
 
-BURST_S = 0.1  # what a busy loop or a late timer held up may be caught up with
+BURST_S, LEAST_BURST_S = 0.1, 0.02
 JITTER = 0.05
 PLENTY = 0.5
 AFTER_S, GAP_S = 1.0, 0.01
@@ -48,6 +49,7 @@ class Meter:
         self.share = Share()
         self._bucket: Bucket | None = None
         self._owed = 0.0
+        self._burst_s = BURST_S
 
     def rate(self, now: float, ceiling: float = math.inf) -> float:
         """Units a second."""
@@ -61,12 +63,17 @@ class Meter:
         if math.isinf(rate):
             return 0.0
         if self._bucket is None:
-            self._bucket = Bucket(rate, rate * BURST_S, now)
+            self._bucket = Bucket(rate, rate * self._burst_s, now)
             self._bucket.take(self._owed, now)
         else:
-            self._bucket.change(rate, rate * BURST_S, now)
+            self._bucket.change(rate, rate * self._burst_s, now)
         # one may go as soon as those before it are paid for, so that a timer that fires late costs nothing
         return max(self._bucket.wait(0.0, now), self.mirror.wait(amount, now))
+
+    def refused(self, sent: float, now: float) -> None:
+        """A request sent at `sent` was refused: a smaller share, and less catching up."""
+        if self.share.refused(sent, now):
+            self._burst_s = max(LEAST_BURST_S, self._burst_s / 2)
 
     def owe(self) -> None:
         """What went before there was a pace counts against it."""
@@ -158,7 +165,7 @@ class Governor:
             return
         meter = self._refusing(error)
         if meter is not None:
-            meter.share.refused(permit.at, now)
+            meter.refused(permit.at, now)
 
     def _refusing(self, error: RequestError) -> Meter | None:
         """The limit that the refusal was about: the one it names, or else the emptier one."""
