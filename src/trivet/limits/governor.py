@@ -4,8 +4,8 @@
     wait = max(pause, pace's wait, mirror's wait)
 
 `limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. A burst gains
-nothing in the long run and is what a provider that counts by the second refuses, so none is sent: the tenth of a second is what a busy loop or a late timer may catch up with, and each
-refusal halves it, down to 20 ms.
+nothing in the long run and is what a provider that counts by the second refuses, so none is sent: the tenth of a
+second is what a busy loop or a late timer may catch up with, and each refusal halves it, down to 20 ms.
 
 A `Retry-After` is a pause for every request of the model, a little longer than asked, so that processes that were
 told the same do not come back as one; nor do the requests of this one: where no limit is known, they go one by one
