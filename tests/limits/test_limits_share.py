@@ -23,11 +23,11 @@ def test_a_refusal_cuts_and_the_share_comes_back_to_where_it_was_refused() -> No
 
 def test_after_a_while_it_looks_for_more_than_was_refused() -> None:
     share = Share()
-    for n in range(4):
+    for n in range(6):
         share.refused(sent=n, now=n + 0.5)
-    low = share.share(4.0)
+    low = share.share(6.0)
     assert low < 0.5
-    assert share.share(4.0 + 10 * K) == 1.0
+    assert share.share(6.0 + 10 * K) == 1.0
 
 
 def test_what_was_sent_before_a_cut_cuts_no_more() -> None:
