@@ -69,6 +69,21 @@ def test_a_run_of_few_rows_starts_few_workers() -> None:
     run(main())
 
 
+def test_rows_that_come_one_by_one_do_not_wait_for_each_other() -> None:
+    async def main() -> None:
+        engine, records = Engine(), list[Record]()
+
+        async def slowly() -> AsyncIterator[Row]:
+            async for row in rows(20):
+                await asyncio.sleep(0.1)
+                yield row
+
+        await runner(engine, records, lambda: True).run(slowly(), 1.0)
+        assert asyncio.get_running_loop().time() == pytest.approx(20 * 0.1 + 1.0)
+
+    run(main())
+
+
 @pytest.mark.parametrize("grace", [0.0, 5.0])
 def test_a_run_that_is_stopped_ends_with_what_was_under_way(grace: float) -> None:
     async def main() -> None:

@@ -85,8 +85,8 @@ class Runner:
 
     `ask` is the engine; `journal` is told of every attempt. `keep` writes a record and returns when it is written,
     and what it returns is waited for; `publish` then hands out the result, and may make the run wait. `wants_more`:
-    whether the engine could do with more rows at once than are under way; as long as it says so, and rows are
-    there, another worker joins. `now`: Unix time.
+    whether the engine could do with more rows at once than are under way; as long as it says so, another worker
+    joins where none is free. `now`: Unix time.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class Runner:
         self._rows: asyncio.Queue[Row | None] = asyncio.Queue(maxsize=READ_AHEAD)
         self._stopping = asyncio.Event()
         self._crew: set[asyncio.Task[None]] = set()
+        self._idle = 0
         self._fed = self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
         self._all_fed = self._reached = False
         self._replied_at = float("-inf")
@@ -167,12 +168,17 @@ class Runner:
 
     async def _work(self, crew: asyncio.TaskGroup) -> None:
         while True:
-            row = await self._rows.get()
+            self._idle += 1
+            try:
+                row = await self._rows.get()
+            finally:
+                self._idle -= 1
             if row is None or self._stopping.is_set():
                 with suppress(asyncio.QueueFull):  # then there is enough to wake the next worker
                     self._rows.put_nowait(None)
                 return
-            if len(self._crew) < self._config.workers and not self._rows.empty() and self._wants_more():
+            # one waits for the next row, however slowly rows come
+            if not self._idle and len(self._crew) < self._config.workers and self._wants_more():
                 self._join(crew)
             self._started += 1
             try:
