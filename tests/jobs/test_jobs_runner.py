@@ -41,6 +41,7 @@ def runner(engine: Engine, records: list[Record], wants_more: Callable[[], bool]
         engine,
         RunnerConfig(model="m", workers=workers),
         keep=records.append,
+        journal=None,
         publish=None,
         wants_more=wants_more,
         now=lambda: 0.0,
