@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS VIRTUAL_ENV
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check style types layers shape test soak clean run-setup dev-setup
+.PHONY: help demo check style types layers shape test soak bench clean run-setup dev-setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ endif
 
 soak: dev-setup ## the tests that take minutes
 	$(BIN)/pytest -m soak
+
+bench: dev-setup ## the benchmarks, each against its control
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/limit_tracking.py
 
 clean: ## remove what can be made again; runs and caches of answers stay
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

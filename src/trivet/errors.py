@@ -28,7 +28,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from trivet.types import Attempt, Reply, Usage
+    from trivet.types import Attempt, RateLimits, Reply, Usage
 
 TransportKind = Literal["connect", "tls", "timeout", "reset", "closed", "too_large", "encoding"]
 
@@ -80,14 +80,16 @@ class RequestError(TrivetError):
     """One request ended without an answer.
 
     `retryable`: a later attempt may succeed. `fatal`: no other request of this account or server can
-    succeed either, so a run stops. `retry_after`: seconds the server asked for. `billed`: None when
-    unknown. `attempts`: what was tried, oldest first. `latency`, `queued`: seconds, set by the meter.
+    succeed either, so a run stops. `retry_after`: seconds the server asked for. `limits`: what its headers
+    said. `billed`: None when unknown. `attempts`: what was tried, oldest first. `latency`, `queued`: seconds,
+    set by the meter.
     """
 
     code = "request"
     retryable: bool = False
     fatal: bool = False
     retry_after: float | None = None
+    limits: RateLimits | None = None
     possibly_billed: bool = False
     attempts: tuple[Attempt, ...] = ()
     usage: Usage | None = None  # what the failed attempt was billed, where the provider told

@@ -89,8 +89,9 @@ def test_neither_permits_nor_pace_are_ever_exceeded_and_none_is_lost(
             transport.most_open = 0
             transport._answer = lambda _: After(1.0, ok())
             await asyncio.sleep(100)
+            allowed = layers.statistics()[2].concurrency
             await all_of(layers(request(f"again {n}")) for n in range(concurrency))
-            assert transport.most_open == concurrency
+            assert 1 <= allowed <= transport.most_open <= concurrency
 
     virtual(main())
 
@@ -130,12 +131,13 @@ def test_tokens_are_paced_by_the_larger_of_the_cap_and_the_characters() -> None:
         began = asyncio.get_running_loop().time()
         await all_of([layers(small), layers(large), layers(capped), layers(request("w"))])
         times = [time - began for time in transport.times]
-        # a second's worth (1,000 tokens) is there at the start
+        # a second's worth (1,000 tokens) is there at the start; what is larger goes when that is there again,
+        # and those behind it wait until its debt is paid
         characters = (len(large.head) + len(large.tail)) / 4
         assert times[0] == 0.0
-        assert times[1] == pytest.approx(characters / 1000 - 1, abs=0.1)
-        assert times[2] - times[1] == pytest.approx(20.0, abs=0.1)
-        assert times[3] - times[2] == pytest.approx(0.02, abs=0.02)
+        assert times[1] == pytest.approx(0.02, abs=0.02)
+        assert times[2] - times[1] == pytest.approx(characters / 1000, abs=0.1)
+        assert times[3] - times[2] == pytest.approx(19.0, abs=0.1)
 
     virtual(main())
 
@@ -179,7 +181,7 @@ def test_a_longer_pause_that_comes_during_a_pause_holds() -> None:
                 group.create_task(layers(request(str(n))))
             await asyncio.sleep(1.5)
             group.create_task(layers(request("later")))
-        assert [time - began for time in transport.times[2:]] == pytest.approx([62.0] * 3)
+        assert [time - began for time in transport.times[2:]] == pytest.approx([62.0, 62.01, 62.02])
 
     virtual(main())
 

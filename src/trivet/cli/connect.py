@@ -8,7 +8,8 @@ from typing import Any
 
 from trivet.cli.options import CallOptions
 from trivet.client.client import AsyncClient
-from trivet.engine.limit import Limits
+from trivet.engine.limit import MOST, Limits
+from trivet.transport.descriptors import allow_connections
 
 SIMULATED_TIER = 3
 """The usage tier of the account that `--sim` and `trivet sim` stand for: a young, paying one."""
@@ -41,5 +42,5 @@ def client(options: CallOptions, where: dict[str, Any], **more: Any) -> AsyncCli
 
 def _limits(options: CallOptions) -> Limits:
     workers = options.workers()
-    caps = Limits(rpm=options.rpm, tpm=options.tpm)
-    return caps if workers is None else Limits(concurrency=workers, rpm=options.rpm, tpm=options.tpm)
+    allow_connections(workers or MOST)
+    return Limits(concurrency=workers, rpm=options.rpm, tpm=options.tpm)

@@ -33,7 +33,7 @@ Cache = Annotated[
 Ttl = Annotated[str | None, typer.Option("--ttl", metavar="7d", help="Answers older than this are asked again.")]
 Budget = Annotated[str | None, typer.Option("--budget", metavar="5.00", help="US dollars that may be spent at most.")]
 Concurrency = Annotated[
-    str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests at once (auto: 64).")
+    str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests at once at most (auto: learned).")
 ]
 Rpm = Annotated[float | None, typer.Option("--rpm", metavar="N", help="Requests a minute at most.")]
 Tpm = Annotated[float | None, typer.Option("--tpm", metavar="N", help="Tokens a minute at most.")]

@@ -146,6 +146,7 @@ async def _run(
             keep=job.keep,
             journal=job.journal,
             publish=None,
+            wants_more=calls.wants_more,
             now=time.time,
         )
         clock = asyncio.get_running_loop().time
@@ -171,7 +172,7 @@ def _opening(job: Job, task: Task, calls: AsyncClient, source: Source) -> str:
     many = "rows" if rows is None else f"{rows:,} rows"
     where = "the simulated provider" if calls.endpoint.simulated is not None else calls.endpoint.host
     done = f"; taking up {job.folder}, where {job.finished_before:,} are done" if job.finished_before else ""
-    return f"trivet: {many}, {task.model_for()} at {where}, up to {calls.concurrency} calls at once{done}"
+    return f"trivet: {many}, {task.model_for()} at {where}, up to {calls.concurrency:,} calls at once{done}"
 
 
 def _lost(calls: int) -> str:
@@ -213,6 +214,7 @@ def _moment(runner: Runner, job: Job, calls: AsyncClient, source: Source, elapse
         waiting=limit.waiting,
         spent=meter.cost,
         elapsed=elapsed,
+        pace=progress.pace(limit),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from trivet.client.run import AsyncRun
-from trivet.engine.limit import Limits, LimitStatistics
+from trivet.engine.limit import MOST, Limits, LimitStatistics
 from trivet.engine.meter import MeterStatistics
 from trivet.engine.send import SendConfig
 from trivet.engine.stack import Clocks, Stack, StackConfig
@@ -35,6 +35,7 @@ from trivet.store.protocol import Store
 from trivet.tasks.answer import problem
 from trivet.tasks.plan import DEFAULT_MODEL
 from trivet.tasks.task import Task
+from trivet.transport.descriptors import RESERVED, connections_allowed
 from trivet.transport.open import open_transport
 from trivet.transport.protocol import Transport
 from trivet.types import Event, Reply, Request
@@ -98,6 +99,7 @@ class AsyncClient:
             send=SendConfig(timeout=duration(timeout) if isinstance(timeout, str) else float(timeout)),
             deadline=deadline,
             ttl=duration(ttl) if isinstance(ttl, str) else ttl,
+            most=MOST if transport is not None else _connections(limits),
         )
         self.account = Account(None if budget is None else money(str(budget)))
         self.prices = standard_book().with_overrides(prices) if prices else standard_book()
@@ -181,7 +183,7 @@ class AsyncClient:
             kept_columns=kept,
             keep_going=keep_going,
         )
-        run = AsyncRun(task, self.ask, running, job)
+        run = AsyncRun(task, self.ask, running, job, self.wants_more)
         self._runs.add(run)
         return run
 
@@ -196,6 +198,7 @@ class AsyncClient:
             model=fields["model"],
             accept=_accept,
             max_output=params.get("max_output_tokens"),
+            characters=_characters(input, params.get("instructions")),
             tier=params.get("service_tier"),
             cacheable=cacheable(fields),
             timeout=duration(timeout) if isinstance(timeout, str) else timeout,
@@ -225,8 +228,12 @@ class AsyncClient:
 
     @property
     def concurrency(self) -> int:
-        """Requests at once."""
-        return self._config.limits.concurrency
+        """Requests at once, at most."""
+        return int(self._config.limits.concurrency or self._config.most)
+
+    def wants_more(self) -> bool:
+        """Whether more requests waiting would be of use, for whoever has rows to ask about."""
+        return self._stack().wants_more()
 
     def statistics(self) -> list[MeterStatistics]:
         """Counts so far, one entry for each event loop that used this client."""
@@ -269,6 +276,25 @@ class AsyncClient:
 def _accept(reply: Reply) -> str | None:
     wrong = problem(reply, None)
     return None if wrong is None else wrong.code
+
+
+def _characters(input: object, instructions: object) -> int:
+    """Characters of a plain prompt; 0, not known, where it has parts."""
+    if not isinstance(input, str):
+        return 0
+    return len(input) + (len(instructions) if isinstance(instructions, str) else 0)
+
+
+def _connections(limits: Limits | None) -> int:
+    """Requests at once for which this process may open connections."""
+    allowed = connections_allowed()
+    chosen = limits.concurrency if limits is not None else None
+    if allowed is not None and chosen is not None and chosen > allowed:
+        raise SettingsError(
+            f"concurrency is {chosen}, and this process may open {allowed + RESERVED} files and connections: "
+            f"raise that with `ulimit -n {chosen + RESERVED}`, or lower the concurrency"
+        )
+    return MOST if allowed is None else min(MOST, allowed)
 
 
 def today() -> date:

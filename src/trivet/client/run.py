@@ -20,7 +20,7 @@ from trivet.summary import Summary
 from trivet.tasks.task import Task
 from trivet.types import Reply, Request
 
-WINDOW = 1024
+WINDOW = 6000
 """Rows that may be under way or wait to be read: what bounds memory, and what one slow row can hold up."""
 
 GRACE = 10.0
@@ -36,11 +36,23 @@ class AsyncRun:
     """
 
     def __init__(
-        self, task: Task, ask: Callable[[Request], Awaitable[Reply]], config: RunnerConfig, job: Job | Unkept
+        self,
+        task: Task,
+        ask: Callable[[Request], Awaitable[Reply]],
+        config: RunnerConfig,
+        job: Job | Unkept,
+        wants_more: Callable[[], bool],
     ) -> None:
         self._job = job
         self._runner = Runner(
-            task, ask, config, keep=job.keep, journal=job.journal, publish=self._publish, now=time.time
+            task,
+            ask,
+            config,
+            keep=job.keep,
+            journal=job.journal,
+            publish=self._publish,
+            wants_more=wants_more,
+            now=time.time,
         )
         self._ordering: Ordering[Result] = Ordering()
         self._room = asyncio.Semaphore(WINDOW)

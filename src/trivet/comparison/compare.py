@@ -24,6 +24,9 @@ from trivet.jobs.sources import open_source
 from trivet.records import Record
 from trivet.tasks.task import Task
 
+WORKERS = 64
+"""Calls at once at most: enough to be done soon, and few enough that latencies are those of the variants."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareConfig:
@@ -82,7 +85,7 @@ async def compare_async(
             ledgers[name].append(record)
 
     measurement = Measurement(
-        variants, client.ask, model=client.model, keep=keep, workers=client.concurrency, now=time.time
+        variants, client.ask, model=client.model, keep=keep, workers=min(WORKERS, client.concurrency), now=time.time
     )
     alone: dict[str, float] = {}
     try:

@@ -1,13 +1,15 @@
-"""Hands out permits: so many requests at once, so many requests and tokens a minute, and a pause for all.
+"""Hands out permits: so many requests at once, and each model at the pace its provider allows.
 
-A `Retry-After` that one request is told holds back every request of this account until it is over: others
-would only be refused too, and refusals count against the limit.
+Which request goes, and when, is decided by pure parts: a `Governor` for each model and tier, where the provider
+tells its limits; a `Knee` for the whole server, where it tells none; buckets for the caps that the user set.
+Here is only the waiting: a line for each governor, first come first served, and one timer for the head of each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,20 +17,31 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.engine.attempts import CancelledInQueue, Interrupted
-from trivet.engine.slots import Slots
-from trivet.errors import RequestError, SettingsError
+from trivet.errors import ProviderError, RequestError, SettingsError, TransportError
 from trivet.limits.backoff import is_refusal
 from trivet.limits.bucket import Bucket
+from trivet.limits.charge import Ratio
+from trivet.limits.governor import Governor, Permit
+from trivet.limits.knee import Knee
 from trivet.types import Reply, Request
 
-_CHARACTERS_A_TOKEN = 4  # the provider charges "the estimated number of tokens based on the character count"
+MOST = 5000
+"""Requests at once where nothing else bounds them."""
+
+_BACKLOG = 64  # requests that wait, so that a permit never does
+
+_SOON = 1e-6  # seconds; what is due sooner is due now, for clocks and sums of floats are not finer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`concurrency` requests at once; `rpm` requests and `tpm` tokens a minute, None for no bound."""
+    """Caps: `concurrency` requests at once; `rpm` requests and `tpm` tokens a minute.
 
-    concurrency: int = 64
+    None leaves it to what is learned from the provider's headers and refusals, or where it tells no limits,
+    from the latency of its replies.
+    """
+
+    concurrency: int | None = None
     rpm: float | None = None
     tpm: float | None = None
 
@@ -40,110 +53,242 @@ class Limits:
 
 
 class LimitStatistics(Struct, frozen=True, kw_only=True):
-    """Now: requests in flight and waiting; so far: permits given and refusals met."""
+    """Now: requests in flight, waiting, and allowed at once; so far: permits given and refusals met.
+
+    Of the model asked most: requests and tokens let through a minute of late, and the limits of both as far
+    as they are known, the user's caps among them.
+    """
 
     in_flight: int
     waiting: int
     permits: int
     refused: int
+    concurrency: int
+    requests_a_minute: float = 0.0
+    tokens_a_minute: float = 0.0
+    limit_requests: float | None = None
+    limit_tokens: float | None = None
+
+
+class _Line:
+    """Requests of one model and tier, in the order they came."""
+
+    def __init__(self) -> None:
+        self.governor = Governor()
+        self.ratio = Ratio()
+        self.waiters: deque[tuple[asyncio.Future[Permit], float]] = deque()
+        self.permits = 0
+
+    def charge(self, request: Request) -> float:
+        return self.ratio.charge(_characters(request), request.max_output)
 
 
 class Limit:
-    """Lets requests through as the limits allow, first come first served."""
+    """Lets requests through as the limits allow. `most`: requests at once that nothing may exceed."""
 
-    def __init__(self, inner: Callable[[Request], Awaitable[Reply]], limits: Limits) -> None:
+    def __init__(
+        self,
+        inner: Callable[[Request], Awaitable[Reply]],
+        limits: Limits,
+        *,
+        most: int = MOST,
+        draw: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._inner = inner
-        self._slots = Slots(limits.concurrency)
-        self._turn = asyncio.Lock()
         self._limits = limits
-        self._paced = limits.rpm is not None or limits.tpm is not None
-        self._buckets: list[Bucket | None] | None = None
-        self._open_at = 0.0
+        self._draw = draw
+        self._most = max(1, int(limits.concurrency or most))
+        self._knee = Knee(self._most, chosen=limits.concurrency is not None)
+        self._caps: list[Bucket | None] | None = None
+        self._lines: dict[tuple[str, bool], _Line] = {}
+        self._told = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
+        self._clock: Callable[[], float] | None = None
         self._in_flight = self._waiting = self._permits = self._refused = 0
 
     async def __call__(self, request: Request) -> Reply:
         """Wait for a permit, then call; the wait is added to `queued`."""
-        loop = asyncio.get_running_loop()
-        turn = loop.time()
-        await self._permit(request, loop)
-        queued = loop.time() - turn
-        self._in_flight += 1
-        self._permits += 1
+        clock = self._clock = asyncio.get_running_loop().time
+        turn = clock()
+        line = self._line(request)
+        permit = await self._permit(line, request, turn)
+        queued = permit.at - turn
+        in_flight = self._in_flight
         try:
             reply = await self._inner(request)
         except RequestError as error:
-            self._note(error, loop.time())
+            self._failed(line, permit, error, clock())
             error.queued += queued
             raise
         except Interrupted as cut:
             cut.queued += queued
             raise
+        else:
+            self._answered(line, permit, request, reply, in_flight, clock())
         finally:
             self._in_flight -= 1
-            self._slots.release()
-        return replace(reply, queued=reply.queued + queued)
+            self._pump()
+        return replace(reply, queued=reply.queued + queued) if queued > 0 else reply
 
-    async def _permit(self, request: Request, loop: asyncio.AbstractEventLoop) -> None:
+    def _line(self, request: Request) -> _Line:
+        # standard and fast share a model's limits, by the provider's documentation; flex has resources of its own
+        key = (request.model, request.tier == "flex")
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line()
+        return line
+
+    async def _permit(self, line: _Line, request: Request, now: float) -> Permit:
+        tokens = line.charge(request)
+        if not line.waiters and self._in_flight < self._room() and self._wait(line, tokens, now) <= _SOON:
+            return self._grant(line, tokens, now)
+        turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        line.waiters.append((turn, tokens))
         self._waiting += 1
+        self._pump()
         try:
-            await self._slots.acquire()
-            try:
-                if self._paced or self._open_at > loop.time():
-                    # one at a time: who is cancelled while waiting gives back what nobody has queued behind
-                    async with self._turn:
-                        await self._pace(request, loop)
-            except BaseException:
-                self._slots.release()
-                raise
+            return await turn
         except asyncio.CancelledError as cancelled:
+            if turn.done() and not turn.cancelled():
+                self._give_back(line, turn.result())
+            else:
+                self._waiting -= 1
+                turn.cancel()
+            self._pump()
             raise CancelledInQueue(*cancelled.args) from None
-        finally:
-            self._waiting -= 1
 
-    async def _pace(self, request: Request, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            now = loop.time()
-            if self._open_at > now:
-                await asyncio.sleep(self._open_at - now)
-                continue
-            charges = self._charge(request, now)
-            wait = max((bucket.take(amount, now) for bucket, amount in charges), default=0.0)
-            if wait <= 0:
-                return
-            granted = False
-            try:
-                await asyncio.sleep(wait)
-                granted = self._open_at <= loop.time()
-            finally:
-                if not granted:
-                    for bucket, amount in charges:
-                        bucket.take(-amount, loop.time())
-            if granted:
-                return
+    def _room(self) -> int:
+        """How many may be in flight: what is paced by told limits needs no other bound."""
+        return self._most if self._told else self._knee.n
 
-    def _charge(self, request: Request, now: float) -> list[tuple[Bucket, float]]:
-        if self._buckets is None:
+    def _wait(self, line: _Line, tokens: float, now: float) -> float:
+        wait = line.governor.wait(tokens, now)
+        for bucket, amount in self._charges(tokens, now):
+            wait = max(wait, bucket.wait(amount, now))
+        return wait
+
+    def _grant(self, line: _Line, tokens: float, now: float) -> Permit:
+        for bucket, amount in self._charges(tokens, now):
+            bucket.take(amount, now)
+        self._in_flight += 1
+        self._permits += 1
+        line.permits += 1
+        return line.governor.take(tokens, now)
+
+    def _give_back(self, line: _Line, permit: Permit) -> None:
+        now = asyncio.get_running_loop().time()
+        for bucket, amount in self._charges(permit.tokens, now):
+            bucket.take(-amount, now)
+        line.governor.give_back(permit, now)
+        self._in_flight -= 1
+        self._permits -= 1
+
+    def _charges(self, tokens: float, now: float) -> list[tuple[Bucket, float]]:
+        """The user's caps and what a request takes of them, all models together."""
+        if self._limits.rpm is None and self._limits.tpm is None:
+            return []
+        if self._caps is None:
             # a second's worth may go at once, so that a start does not send a minute's in one burst
-            self._buckets = [
+            self._caps = [
                 Bucket(a_minute / 60, max(1.0, a_minute / 60), now) if a_minute else None
                 for a_minute in (self._limits.rpm, self._limits.tpm)
             ]
-        amounts = (1.0, _token_charge(request))
-        return [(b, amount) for b, amount in zip(self._buckets, amounts, strict=True) if b is not None]
+        return [(b, amount) for b, amount in zip(self._caps, (1.0, tokens), strict=True) if b is not None]
 
-    def _note(self, error: RequestError, now: float) -> None:
+    def _pump(self) -> None:
+        """Let through whoever may go, one of each line in turn; wake up again when the next one may."""
+        if not self._waiting:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        soonest = math.inf
+        lines = [line for line in self._lines.values() if line.waiters]
+        while lines and self._in_flight < self._room():
+            ready = []
+            for line in lines:
+                while line.waiters and line.waiters[0][0].done():  # whoever was cancelled
+                    line.waiters.popleft()
+                if not line.waiters or self._in_flight >= self._room():
+                    continue
+                wait = self._wait(line, line.waiters[0][1], now)
+                if wait > _SOON:
+                    soonest = min(soonest, wait)
+                    continue
+                turn, tokens = line.waiters.popleft()
+                self._waiting -= 1
+                turn.set_result(self._grant(line, tokens, now))
+                ready.append(line)
+            lines = ready
+        self._wake(loop, now + soonest)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if self._timer is not None:
+            if when == self._due_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when < math.inf:
+            self._due_at = when
+            self._timer = loop.call_at(when, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _answered(
+        self, line: _Line, permit: Permit, request: Request, reply: Reply, in_flight: int, now: float
+    ) -> None:
+        if reply.limits is not None:
+            line.governor.told_by(permit, reply.limits)
+            self._told = self._told or line.governor.told
+        if not self._told:
+            self._knee.answered(now - permit.at, permit.at, in_flight, now)
+        if reply.usage is not None:
+            line.ratio.seen(_characters(request), reply.usage.input)
+
+    def _failed(self, line: _Line, permit: Permit, error: RequestError, now: float) -> None:
+        if error.limits is not None:
+            line.governor.told_by(permit, error.limits)
+            self._told = self._told or line.governor.told
         if is_refusal(error):
             self._refused += 1
-            if error.retry_after is not None:
-                self._open_at = max(self._open_at, now + error.retry_after)
+            line.governor.refused(permit, error, now, self._draw())
+        if not self._told and _is_overload(error):
+            self._knee.dropped(permit.at, now)
+
+    def wants_more(self) -> bool:
+        """Whether more waiting requests would be of use: those there are may all be gone in a moment."""
+        return self._waiting < max(_BACKLOG, self._in_flight // 2)
 
     def statistics(self) -> LimitStatistics:
         """Counts now and so far."""
+        busiest = max(self._lines.values(), key=lambda line: line.permits, default=None)
+        governor = busiest.governor if busiest is not None else Governor()
+        per_minute = governor.per_minute(self._clock()) if self._clock is not None else (0.0, 0.0)
         return LimitStatistics(
-            in_flight=self._in_flight, waiting=self._waiting, permits=self._permits, refused=self._refused
+            in_flight=self._in_flight,
+            waiting=self._waiting,
+            permits=self._permits,
+            refused=self._refused,
+            concurrency=self._room(),
+            requests_a_minute=per_minute[0],
+            tokens_a_minute=per_minute[1],
+            limit_requests=_least(governor.requests.mirror.limit, self._limits.rpm),
+            limit_tokens=_least(governor.tokens.mirror.limit, self._limits.tpm),
         )
 
 
-def _token_charge(request: Request) -> float:
-    """What the provider charges at admission: the larger of the cap and the estimate by characters."""
-    return float(max(request.max_output or 0, (len(request.head) + len(request.tail)) / _CHARACTERS_A_TOKEN))
+def _characters(request: Request) -> int:
+    return request.characters or len(request.head) + len(request.tail)
+
+
+def _is_overload(error: RequestError) -> bool:
+    """Whether fewer requests at once might have fared better."""
+    if isinstance(error, TransportError):
+        return error.kind == "timeout"
+    return is_refusal(error) or (isinstance(error, ProviderError) and error.status in (503, 529))
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return min((value for value in (one, other) if value is not None), default=None)

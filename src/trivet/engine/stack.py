@@ -29,7 +29,7 @@ from trivet.engine.cache import Cache
 from trivet.engine.coalesce import Coalesce, CoalesceStatistics, Landing
 from trivet.engine.deadline import Deadline
 from trivet.engine.flights import Flights, landing
-from trivet.engine.limit import Limit, Limits, LimitStatistics
+from trivet.engine.limit import MOST, Limit, Limits, LimitStatistics
 from trivet.engine.meter import Meter, MeterStatistics
 from trivet.engine.retry import Retry
 from trivet.engine.send import Send, SendConfig
@@ -46,7 +46,10 @@ from trivet.types import Event, Reply, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
-    """How the layers behave. `deadline`: seconds for a whole reply; `ttl`: seconds an answer lives."""
+    """How the layers behave. `deadline`: seconds for a whole reply; `ttl`: seconds an answer lives.
+
+    `most`: requests at once that this machine allows, whatever the limits say.
+    """
 
     endpoint: Endpoint
     limits: Limits = field(default_factory=Limits)
@@ -54,6 +57,7 @@ class StackConfig:
     send: SendConfig = field(default_factory=SendConfig)
     deadline: float | None = None
     ttl: float | None = None
+    most: int = MOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ class Stack:
         self._numbers = itertools.count()
         shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
-        call = self._limit = Limit(call, config.limits)
+        call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw)
         call = Budget(call, account, prices, clocks.today)
         call = Retry(call, config.backoff, clocks.draw)
         call = Deadline(call, config.deadline)
@@ -119,6 +123,10 @@ class Stack:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._flights.close(grace))
             group.create_task(self._streams.close(grace))
+
+    def wants_more(self) -> bool:
+        """Whether more requests waiting would be of use."""
+        return self._limit.wants_more()
 
     def statistics(self) -> tuple[MeterStatistics, CoalesceStatistics, LimitStatistics]:
         """Counts of the layers that have any."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.task import Task
 from trivet.types import Attempt, Journal, Reply, Request
+
+READ_AHEAD = 256
+"""Rows read before a worker is free for them."""
 
 UNREACHED_ROWS = 5
 """So many rows may fail on the wire before a server that has never answered is taken for unreachable."""
@@ -63,7 +67,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig:
-    """`workers` rows at once; `id_column` names rows, `kept_columns` are copied to their records.
+    """`workers` rows at once at most; `id_column` names rows, `kept_columns` are copied to their records.
 
     `keep_going`: a failure that befalls row after row does not end the run.
     """
@@ -80,8 +84,9 @@ class Runner:
     """Runs one task over rows.
 
     `ask` is the engine; `journal` is told of every attempt. `keep` writes a record and returns when it is written,
-    and what it returns is waited for; `publish` then hands out the result, and may make the run wait. `now`: Unix
-    time.
+    and what it returns is waited for; `publish` then hands out the result, and may make the run wait. `wants_more`:
+    whether the engine could do with more rows at once than are under way; as long as it says so, another worker
+    joins where none is free. `now`: Unix time.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Runner:
         keep: Callable[[Record], Awaitable[None] | None],
         journal: Journal | None,
         publish: Callable[[Result], Awaitable[None]] | None,
+        wants_more: Callable[[], bool],
         now: Callable[[], float],
     ) -> None:
         self._task = task
@@ -101,9 +107,12 @@ class Runner:
         self._keep = keep
         self._journal = journal
         self._publish = publish
+        self._wants_more = wants_more
         self._now = now
-        self._rows: asyncio.Queue[Row | None] = asyncio.Queue(maxsize=2 * config.workers)
+        self._rows: asyncio.Queue[Row | None] = asyncio.Queue(maxsize=READ_AHEAD)
         self._stopping = asyncio.Event()
+        self._crew: set[asyncio.Task[None]] = set()
+        self._idle = 0
         self._fed = self._started = self._ok = self._failed = self._hits = self._wire_failures = 0
         self._all_fed = self._reached = False
         self._replied_at = float("-inf")
@@ -114,11 +123,16 @@ class Runner:
         """Until every row has its record, or the run is stopped and rows in flight have had `grace` seconds."""
         async with asyncio.TaskGroup() as group:
             feeder = group.create_task(self._feed(rows))
-            crew = [group.create_task(self._work()) for _ in range(self._config.workers)]
-            guard = group.create_task(self._end_late(crew, grace))
-            await asyncio.wait(crew)
+            guard = group.create_task(self._end_late(grace))
+            async with asyncio.TaskGroup() as crew:
+                self._join(crew)
             guard.cancel()
             feeder.cancel()
+
+    def _join(self, crew: asyncio.TaskGroup) -> None:
+        worker = crew.create_task(self._work(crew))
+        self._crew.add(worker)
+        worker.add_done_callback(self._crew.discard)
 
     def stop(self, reason: Exception | None = None) -> None:
         """Send nothing more. The first reason given is the one that counts."""
@@ -128,8 +142,7 @@ class Runner:
         self._stopping.set()
         while not self._rows.empty():
             self._rows.get_nowait()
-        for _ in range(self._config.workers):  # wakes whoever waits for a row
-            self._rows.put_nowait(None)
+        self._rows.put_nowait(None)  # wakes whoever waits for a row
 
     @property
     def interrupted(self) -> bool:
@@ -137,10 +150,10 @@ class Runner:
         stopped = self._stopping.is_set() or self.stopped is not None
         return stopped and not (self._all_fed and self._fed == self._ok + self._failed)
 
-    async def _end_late(self, crew: list[asyncio.Task[None]], grace: float) -> None:
+    async def _end_late(self, grace: float) -> None:
         await self._stopping.wait()
-        _, late = await asyncio.wait(crew, timeout=grace)
-        for worker in late:
+        await asyncio.sleep(grace)
+        for worker in list(self._crew):
             worker.cancel()
 
     async def _feed(self, rows: AsyncIterator[Row]) -> None:
@@ -149,18 +162,24 @@ class Runner:
                 self._fed += 1
                 await self._rows.put(row)
             self._all_fed = True
-            for _ in range(self._config.workers):
-                await self._rows.put(None)
         except Exception as error:  # noqa: BLE001 - the source is the user's own code: its error is told as it is
-            self.stopped = self.stopped or error
-            for _ in range(self._config.workers):  # the rows before it are whole, and are still asked
-                await self._rows.put(None)
+            self.stopped = self.stopped or error  # the rows before it are whole, and are still asked
+        await self._rows.put(None)
 
-    async def _work(self) -> None:
+    async def _work(self, crew: asyncio.TaskGroup) -> None:
         while True:
-            row = await self._rows.get()
+            self._idle += 1
+            try:
+                row = await self._rows.get()
+            finally:
+                self._idle -= 1
             if row is None or self._stopping.is_set():
+                with suppress(asyncio.QueueFull):  # then there is enough to wake the next worker
+                    self._rows.put_nowait(None)
                 return
+            # one waits for the next row, however slowly rows come
+            if not self._idle and len(self._crew) < self._config.workers and self._wants_more():
+                self._join(crew)
             self._started += 1
             try:
                 outcome = await self._outcome(row)

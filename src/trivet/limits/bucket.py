@@ -2,9 +2,8 @@
 
     level(t) = min(capacity, level(t0) + rate * (t - t0))
 
-`take` may drive the level below zero and says how long to wait until it would be back at zero: callers are
-served in order, each waiting for its own share, so nobody has to poll. A request larger than the capacity is
-not refused; it waits for its whole amount.
+Something may be taken once it is there in full, or once the bucket is full: what is larger than the capacity
+leaves a debt, and those behind it wait for that.
 """
 
 from __future__ import annotations
@@ -22,14 +21,24 @@ class Bucket:
         self._at = now
 
     def level(self, now: float) -> float:
-        """Units available; below zero while earlier takers are still being waited for."""
+        """Units available; below zero in debt."""
         return min(self.capacity, self._level + self.rate * max(0.0, now - self._at))
 
-    def take(self, amount: float, now: float) -> float:
-        """Take `amount`, and return the seconds to wait before using it."""
+    def wait(self, amount: float, now: float) -> float:
+        """Seconds until `amount` may be taken."""
+        return max(0.0, (min(amount, self.capacity) - self.level(now)) / self.rate)
+
+    def take(self, amount: float, now: float) -> None:
+        """Take `amount`, there or not; a negative one gives back."""
         self._level = self.level(now) - amount
         self._at = max(self._at, now)
-        return max(0.0, -self._level / self.rate)
+
+    def change(self, rate: float, capacity: float, now: float) -> None:
+        """Go on at another rate; what is there by now stays, as far as it fits."""
+        if rate != self.rate or capacity != self.capacity:
+            self._level = self.level(now)
+            self._at = max(self._at, now)
+            self.rate, self.capacity = rate, capacity
 
     def __repr__(self) -> str:
         return f"Bucket(rate={self.rate:g}/s, capacity={self.capacity:g}, level={self._level:g})"

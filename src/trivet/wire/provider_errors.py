@@ -18,7 +18,7 @@ from trivet.types import Usage
 from trivet.wire.error_body import ErrorDetail, detail_of, read_error
 from trivet.wire.error_rules import KEY, MISSING, MODEL, URL, Rule, rule_for
 from trivet.wire.excerpt import clean
-from trivet.wire.headers import retry_after, wait_in
+from trivet.wire.headers import rate_limits, retry_after, wait_in
 
 _TOLD_BY_WORDS = (
     (re.compile(r"request too large|must be reduced in order to run", re.I), "request_too_large"),
@@ -56,6 +56,7 @@ def provider_error(status: int, headers: Mapping[str, str], body: bytes, now: fl
     error.retryable = asked == "true" if rule.retry == "no" else rule.retry == "yes" and asked != "false"
     if error.retryable:
         error.retry_after = retry_after(headers, now) or wait_in(detail.message)
+    error.limits = rate_limits(headers)
     error.possibly_billed = status >= 500 and status not in _REFUSED_AT_THE_DOOR
     return error
 

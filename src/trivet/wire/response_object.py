@@ -98,7 +98,9 @@ def read_response(
         error = bytes(response.error)
         state = response.status or status or _state(response)
         if state == "failed" or (error != b"null" and state == "completed"):
-            raise failure(error, status=http_status, request_id=headers.get("x-request-id"), usage=usage)
+            failed = failure(error, status=http_status, request_id=headers.get("x-request-id"), usage=usage)
+            failed.limits = rate_limits(headers)
+            raise failed
         if response.output is None:
             raise not_a_response(headers, body, "it has no output")
         text, refusal, has_other = _visible(response.output)

@@ -1,0 +1,226 @@
+"""When the next request of one model may go, so that the provider will not refuse it. Pure: times are passed in.
+
+    pace = min(limit / 60 * share * MARGIN, ramp / 60)    requests and tokens each, by a bucket of 0.1 s' worth
+    wait = max(pause, pace's wait, mirror's wait)
+
+`limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. A burst gains
+nothing in the long run and is what a provider that counts by the second refuses, so none is sent: the tenth of a
+second is what a busy loop or a late timer may catch up with, and each refusal halves it, down to 20 ms.
+
+A `Retry-After` is a pause for every request of the model, a little longer than asked, so that processes that were
+told the same do not come back as one; nor do the requests of this one: where no limit is known, they go one by one
+for a second. A refusal that comes while half of the limit or more is left was not about the limit: it pauses, and
+changes no rate.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from trivet.errors import ProviderError, RequestError
+from trivet.limits.bucket import Bucket
+from trivet.limits.mirror import Mirror
+from trivet.limits.ramp import FROM, Ramp
+from trivet.limits.share import MARGIN, Share
+from trivet.types import RateLimits
+
+BURST_S, LEAST_BURST_S = 0.1, 0.02
+JITTER = 0.05
+PLENTY = 0.5
+AFTER_S, GAP_S = 1.0, 0.01
+
+
+class Permit(Struct, frozen=True, kw_only=True):
+    """What one request took: its tokens, when, and where that stood in the mirrors."""
+
+    tokens: float
+    at: float
+    request_mark: float
+    token_mark: float
+
+
+class Meter:
+    """One of the two limits: its mirror, our share of it, and the pace that follows."""
+
+    def __init__(self) -> None:
+        self.mirror = Mirror()
+        self.share = Share()
+        self._bucket: Bucket | None = None
+        self._owed = 0.0
+        self._burst_s = BURST_S
+
+    def rate(self, now: float, ceiling: float = math.inf) -> float:
+        """Units a second."""
+        limit = self.mirror.limit
+        own = math.inf if limit is None else limit * self.share.share(now)
+        return min(own, ceiling) / 60 * MARGIN
+
+    def wait(self, amount: float, now: float, ceiling: float = math.inf) -> float:
+        """Seconds until `amount` may go."""
+        rate = self.rate(now, ceiling)
+        if math.isinf(rate):
+            return 0.0
+        if self._bucket is None:
+            self._bucket = Bucket(rate, rate * self._burst_s, now)
+            self._bucket.take(self._owed, now)
+        else:
+            self._bucket.change(rate, rate * self._burst_s, now)
+        # one may go as soon as those before it are paid for, so that a timer that fires late costs nothing
+        return max(self._bucket.wait(0.0, now), self.mirror.wait(amount, now))
+
+    def refused(self, sent: float, now: float) -> None:
+        """A request sent at `sent` was refused: a smaller share, and less catching up."""
+        if self.share.refused(sent, now):
+            self._burst_s = max(LEAST_BURST_S, self._burst_s / 2)
+
+    def owe(self) -> None:
+        """What went before there was a pace counts against it."""
+        if self._bucket is None:
+            self._owed = self.mirror.spent
+
+    def take(self, amount: float, now: float) -> float:
+        """Count `amount` as gone; its mark."""
+        if self._bucket is not None:
+            self._bucket.take(amount, now)
+        return self.mirror.spend(amount)
+
+    def give_back(self, amount: float, now: float) -> None:
+        """Undo `take`: nothing was sent."""
+        if self._bucket is not None:
+            self._bucket.take(-amount, now)
+        self.mirror.give_back(amount)
+
+
+class Governor:
+    """The pace of one model (and tier)."""
+
+    def __init__(self) -> None:
+        self.requests = Meter()
+        self.tokens = Meter()
+        self.ramp = Ramp()
+        self._open_at = -math.inf
+        self._last = -math.inf
+        self._recent = _Recent()
+
+    @property
+    def told(self) -> bool:
+        """Whether the provider has told a limit."""
+        return self.requests.mirror.limit is not None or self.tokens.mirror.limit is not None
+
+    def wait(self, tokens: float, now: float) -> float:
+        """Seconds until a request of so many tokens may go; 0 for now."""
+        pause = self._open_at - now
+        if pause > 0:
+            return pause
+        gap = self._last + GAP_S - now if pause > -AFTER_S and not self.told else 0.0
+        return max(gap, 0.0, self.requests.wait(1.0, now), self.tokens.wait(tokens, now, self.ramp.ceiling(now)))
+
+    def take(self, tokens: float, now: float) -> Permit:
+        """Let a request go."""
+        self.ramp.used(tokens, now)
+        self._recent.add(tokens, now)
+        self._last = now
+        return Permit(
+            tokens=tokens,
+            at=now,
+            request_mark=self.requests.take(1.0, now),
+            token_mark=self.tokens.take(tokens, now),
+        )
+
+    def give_back(self, permit: Permit, now: float) -> None:
+        """The request was not sent after all."""
+        self.requests.give_back(1.0, now)
+        self.tokens.give_back(permit.tokens, now)
+
+    def told_by(self, permit: Permit, limits: RateLimits | None) -> None:
+        """What the headers of a reply, or of an error, said."""
+        if limits is None:
+            return
+        self.requests.mirror.told(
+            limit=limits.limit_requests,
+            remaining=limits.remaining_requests,
+            reset=limits.reset_requests,
+            mark=permit.request_mark,
+            at=permit.at,
+        )
+        self.tokens.mirror.told(
+            limit=limits.limit_tokens,
+            remaining=limits.remaining_tokens,
+            reset=limits.reset_tokens,
+            mark=permit.token_mark,
+            at=permit.at,
+        )
+        if (limits.limit_tokens or 0) > FROM and self.ramp.begin(permit.at):
+            self.tokens.owe()
+
+    def refused(self, permit: Permit, error: RequestError, now: float, draw: float) -> None:
+        """A refusal for pace: a pause for all, and a lower rate where it was about the rate."""
+        if error.retry_after is not None:
+            self._open_at = max(self._open_at, now + error.retry_after * (1 + JITTER * draw))
+        if error.code == "slow_down":
+            paced = 60 * self.tokens.rate(now, self.ramp.ceiling(now))
+            self.ramp.slow_down(min(paced, self._recent.tokens_a_minute(now)), permit.at, now)
+            return
+        meter = self._refusing(error)
+        if meter is not None:
+            meter.refused(permit.at, now)
+
+    def _refusing(self, error: RequestError) -> Meter | None:
+        """The limit that the refusal was about: the one it names, or else the emptier one."""
+        said = error.limits or RateLimits()
+        kind = error.type if isinstance(error, ProviderError) else None
+        left = {
+            "requests": _part(said.remaining_requests, self.requests.mirror.limit),
+            "tokens": _part(said.remaining_tokens, self.tokens.mirror.limit),
+        }
+        kind = kind if kind in left else min(left, key=left.__getitem__)
+        if left[kind] > PLENTY:
+            return None
+        return self.requests if kind == "requests" else self.tokens
+
+    def per_minute(self, now: float) -> tuple[float, float]:
+        """Requests and tokens let through a minute, of late."""
+        return self._recent.requests_a_minute(now), self._recent.tokens_a_minute(now)
+
+
+def _part(remaining: float | None, limit: float | None) -> float:
+    """What is left of a limit, in [0, 1]; a limit that is not known has everything left."""
+    return 1.0 if limit is None else min(1.0, (remaining or 0.0) / limit)
+
+
+class _Recent:
+    """What went lately: a mean over some ten seconds."""
+
+    _MEMORY = 10.0
+
+    def __init__(self) -> None:
+        self._requests = self._tokens = 0.0
+        self._at: float | None = None
+        self._began = 0.0
+
+    def add(self, tokens: float, now: float) -> None:
+        if self._at is None:
+            self._at = self._began = now
+        self._fade(now)
+        self._requests += 1.0
+        self._tokens += tokens
+
+    def _fade(self, now: float) -> None:
+        if self._at is not None and now > self._at:
+            kept = math.exp((self._at - now) / self._MEMORY)
+            self._requests *= kept
+            self._tokens *= kept
+            self._at = now
+
+    def _weight(self, now: float) -> float:
+        return self._MEMORY * (1.0 - math.exp(-max(1.0, now - self._began) / self._MEMORY))
+
+    def requests_a_minute(self, now: float) -> float:
+        self._fade(now)
+        return self._requests / self._weight(now) * 60
+
+    def tokens_a_minute(self, now: float) -> float:
+        self._fade(now)
+        return self._tokens / self._weight(now) * 60
