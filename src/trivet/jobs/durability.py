@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from trivet.engine.flights import Flights, landing
 from trivet.errors import MachineError
 from trivet.jobs.writing import machine_errors
 
@@ -20,6 +22,8 @@ class GroupSync:
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
+        self._flights: Flights[None] = Flights()
+        self._numbers = itertools.count()
         self._next: asyncio.Task[None] | None = None
         """The sync that has not begun; whoever wrote before this moment is served by it."""
         self._turn = asyncio.Lock()
@@ -32,8 +36,8 @@ class GroupSync:
         succeed without it.
         """
         if self._next is None:
-            self._next = asyncio.create_task(self._once())
-        await asyncio.shield(self._next)
+            self._next = self._flights.start(b"%d" % next(self._numbers), self._once)
+        await landing(self._next)
         if self._failure is not None:
             raise self._failure.copy()
 
