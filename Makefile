@@ -36,6 +36,7 @@ shape: dev-setup
 	$(BIN)/pytest -q tests/house
 
 test: dev-setup ## build the wheel and run the tests; with CI=true against the installed wheel
+	@sh tools/services.sh
 	rm -rf build/wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
 ifeq ($(CI),true)
@@ -45,6 +46,7 @@ endif
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 soak: dev-setup ## the tests that take minutes
+	@sh tools/services.sh
 	$(BIN)/pytest -m soak
 
 bench: dev-setup ## the benchmarks, each against its control

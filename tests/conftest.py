@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -145,3 +148,73 @@ def response(text: str, **more: Any) -> bytes:
 def answer() -> Callable[..., bytes]:
     """Writes response objects: `answer("billing", status="incomplete")`."""
     return response
+
+
+def needed(program: str | None, what: str) -> str:
+    """The path of a program that a test needs; without it the test is skipped, but never in CI."""
+    if program is not None:
+        return program
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is not installed, and CI runs every test")
+    pytest.skip(f"{what} is not installed: `sh tools/services.sh` installs it")
+
+
+class RedisServer:
+    """A Redis of the tests' own, on loopback, that keeps nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._program = needed(shutil.which("redis-server") or shutil.which("valkey-server"), "Redis")
+        self._folder = folder
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start, on the port it had before; returns once it answers."""
+        for _ in range(20):
+            port = self.port or _free_port()
+            command = [self._program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            if self._answers(port):
+                self.port = port
+                return
+            self.kill()
+        pytest.fail("Redis does not start")
+
+    def _answers(self, port: int) -> bool:
+        until = time.monotonic() + 10
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as knock:
+                    knock.sendall(b"PING\r\n")
+                    if knock.recv(16).startswith(b"+PONG"):
+                        return self._process.poll() is None
+            except OSError:
+                time.sleep(0.02)
+        return False
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A fresh Redis that the test may kill and start again."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.kill()
