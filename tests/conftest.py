@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -196,7 +197,8 @@ class RedisServer:
                     if knock.recv(16).startswith(b"+PONG"):
                         return self._process.poll() is None
             except OSError:
-                time.sleep(0.02)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0.02)
         return False
 
     def kill(self) -> None:

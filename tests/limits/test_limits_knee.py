@@ -108,11 +108,11 @@ def test_drops_lower_it_once_a_flight_and_it_recovers() -> None:
     before = knee.n
     now = server.now
     for _ in range(before):
-        knee.dropped(now, now)
+        knee.dropped(now, before, now)
     lowered = knee.n
     assert 0.5 * before <= lowered < before
     for _ in range(100):
-        knee.dropped(now - 1.0, now)
+        knee.dropped(now - 1.0, before, now)
     assert knee.n == lowered
     seen = drive(knee, server, 20_000)
     assert seen[-1] >= 0.7 * 64
@@ -123,7 +123,7 @@ def test_a_few_drops_among_many_replies_change_nothing() -> None:
     server = Server(10**6, lambda _: 0.2)
     for _ in range(100):
         drive(knee, server, 50)
-        knee.dropped(server.now, server.now)
+        knee.dropped(server.now, 64, server.now)
     assert knee.n == 64
 
 
@@ -136,5 +136,5 @@ def test_a_number_that_somebody_chose_holds_from_the_start() -> None:
 def test_it_never_falls_below_one() -> None:
     knee = Knee(3)
     for n in range(200):
-        knee.dropped(n * 10.0, n * 10.0)
+        knee.dropped(n * 10.0, 3, n * 10.0)
     assert knee.n == 1

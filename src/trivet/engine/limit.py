@@ -118,7 +118,7 @@ class Limit:
         try:
             reply = await self._inner(request)
         except RequestError as error:
-            self._failed(line, permit, error, clock())
+            self._failed(line, permit, error, in_flight, clock())
             error.queued += queued
             raise
         except Interrupted as cut:
@@ -247,7 +247,7 @@ class Limit:
         if reply.usage is not None:
             line.ratio.seen(_characters(request), reply.usage.input)
 
-    def _failed(self, line: _Line, permit: Permit, error: RequestError, now: float) -> None:
+    def _failed(self, line: _Line, permit: Permit, error: RequestError, in_flight: int, now: float) -> None:
         if error.limits is not None:
             line.governor.told_by(permit, error.limits)
             self._told = self._told or line.governor.told
@@ -255,7 +255,7 @@ class Limit:
             self._refused += 1
             line.governor.refused(permit, error, now, self._draw())
         if not self._told and _is_overload(error):
-            self._knee.dropped(permit.at, now)
+            self._knee.dropped(permit.at, in_flight, now)
 
     def wants_more(self) -> bool:
         """Whether more waiting requests would be of use: those there are may all be gone in a moment."""

@@ -3,7 +3,8 @@
     pace = min(limit / 60 * share * MARGIN, ramp / 60)    requests and tokens each, by a bucket of 0.1 s' worth
     wait = max(pause, pace's wait, mirror's wait)
 
-`limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. A burst gains
+`limit` comes from the headers of replies, `share` from refusals, `ramp` from the rule of growth. Where no header
+tells a limit, the rate of requests is `found` from refusals alone, once there are any. A burst gains
 nothing in the long run and is what a provider that counts by the second refuses, so none is sent: the tenth of a
 second is what a busy loop or a late timer may catch up with, and each refusal halves it, down to 20 ms.
 
@@ -21,6 +22,7 @@ from msgspec import Struct
 
 from trivet.errors import ProviderError, RequestError
 from trivet.limits.bucket import Bucket
+from trivet.limits.found import Found
 from trivet.limits.mirror import Mirror
 from trivet.limits.ramp import FROM, Ramp
 from trivet.limits.share import MARGIN, Share
@@ -100,6 +102,7 @@ class Governor:
         self.requests = Meter()
         self.tokens = Meter()
         self.ramp = Ramp()
+        self.found = Found()
         self._open_at = -math.inf
         self._last = -math.inf
         self._recent = _Recent()
@@ -114,13 +117,23 @@ class Governor:
         pause = self._open_at - now
         if pause > 0:
             return pause
-        gap = self._last + GAP_S - now if pause > -AFTER_S and not self.told else 0.0
-        return max(gap, 0.0, self.requests.wait(1.0, now), self.tokens.wait(tokens, now, self.ramp.ceiling(now)))
+        if self.told:
+            ceiling, gap = math.inf, 0.0
+        else:
+            ceiling, gap = 60 * self.found.rate(now), self._last + GAP_S - now if pause > -AFTER_S else 0.0
+        return max(
+            gap,
+            0.0,
+            self.requests.wait(1.0, now, ceiling),
+            self.tokens.wait(tokens, now, self.ramp.ceiling(now)),
+        )
 
     def take(self, tokens: float, now: float) -> Permit:
         """Let a request go."""
         self.ramp.used(tokens, now)
         self._recent.add(tokens, now)
+        if not self.told:
+            self.found.sent(now)
         self._last = now
         return Permit(
             tokens=tokens,
@@ -162,6 +175,9 @@ class Governor:
         if error.code == "slow_down":
             paced = 60 * self.tokens.rate(now, self.ramp.ceiling(now))
             self.ramp.slow_down(min(paced, self._recent.tokens_a_minute(now)), permit.at, now)
+            return
+        if not self.told:
+            self._open_at = max(self._open_at, now + self.found.refused(permit.at, now))
             return
         meter = self._refusing(error)
         if meter is not None:

@@ -16,7 +16,9 @@ along it into endless queues.
 
 `latency` is the geometric mean of replies to requests that were sent after `n` had settled, while as many as
 allowed were in flight: what is not used to the full tells nothing. Where a tenth of an epoch is refused or timed
-out, `n` falls by a quarter and what was learned above it counts no more.
+out, `n` falls by a quarter and what was learned above it counts no more; for a second after that nothing is
+counted, because a server that refuses does so at once and would be asked, and refuse, ten times in it. A refusal
+while fewer than allowed were in flight was about their rate, which `found` learns, and not about their number.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ DOUBLE = 2.0
 FEW = 32  # samples of an epoch at least
 DROPS = 0.1
 FALL = 0.75
+FULL = 0.8
+CALM_S = 1.0
 DRIFT = 1.33
 PATIENCE = 64  # epochs between trials at most
 
@@ -65,16 +69,16 @@ class Knee:
             if not self._settling:
                 self._since = now
             return
-        if in_flight < 0.8 * self._n:
+        if in_flight < FULL * self._n:
             return
         self._count += 1
         self._logs += math.log(max(latency, 1e-6))
         if self._count >= max(FEW, self._n):
             self._judge(math.exp(self._logs / self._count), now)
 
-    def dropped(self, sent: float, now: float) -> None:
-        """A request was refused for load, or timed out."""
-        if sent <= self._since:
+    def dropped(self, sent: float, in_flight: int, now: float) -> None:
+        """A request was refused for load, or timed out; `in_flight` as in `answered`."""
+        if sent <= self._since or in_flight < FULL * self._n:
             return
         self._drops += 1
         if self._drops > max(2.0, DROPS * max(FEW, self._n)):
@@ -84,6 +88,7 @@ class Knee:
             self._factor = STEP
             self._hold = self._rest = min(PATIENCE, 2 * self._hold)
             self._move(self._at, now)
+            self._since = now + CALM_S
 
     def _judge(self, latency: float, now: float) -> None:
         if self._n == self._at:
