@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.store.memory import ENTRY_BYTES, MemoryStore
-from trivet.testing.store import StoreConformance, digest_of
+from trivet.testing.store import LocalStoreConformance, digest_of
 
 
-class TestMemoryStore(StoreConformance):
+class TestMemoryStore(LocalStoreConformance):
     def open_store(self, folder: Path, *, limit_bytes: int) -> MemoryStore:
         return MemoryStore(limit_bytes=limit_bytes)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trivet.errors import SettingsError
 from trivet.store.memory import MemoryStore
 from trivet.store.open import MEMORY_LIMIT, SQLITE_LIMIT, open_store, parse_size
+from trivet.store.redis import RedisStore
 from trivet.store.sqlite import SqliteStore
 
 
@@ -69,12 +70,44 @@ async def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.close()
 
 
-@pytest.mark.parametrize("url", ["redis://:hunter2@host/0", "rediss://user:hunter2@host", "REDIS://hunter2"])
-def test_redis_is_not_there_yet(url: str) -> None:
-    """Redis is refused as not available in this version, and its password is not repeated."""
-    with pytest.raises(SettingsError, match="not available in this version") as refused:
+@pytest.mark.parametrize("url", ["redis://:hunter2@host/0", "REDISS://user:hunter2@host:7000?size=5MB&prefix=team"])
+def test_redis(url: str) -> None:
+    """A Redis URL opens a store there without connecting, which never repeats the password."""
+    store = open_store(url)
+    assert isinstance(store, RedisStore)
+    assert "hunter2" not in repr(store) + store.statistics().url
+    assert store.statistics().limit_bytes == (5_000_000 if "size" in url else 1_000_000_000)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2@host",
+        "redis://:hunter2@host/",
+        "redis://:hunter2@",
+        "redis://",
+        "redis:///0",
+        "redis://:hunter2@host:port/0",
+        "redis://:hunter2@host:99999/0",
+        "redis://:hunter2@host/zero",
+        "redis://:hunter2@host/-1",
+        "redis://:hun#ter2@host/0",
+        "redis://:hunter2@host/0?prefix=",
+        "redis://:hunter2@host/0?prefix=a:b",
+        "redis://:hunter2@host/0?prefix=*",
+        "redis://:hunter2@host/0?size=lots",
+        "redis://:hunter2@host/0?lease=10ms",
+        "redis://:hunter2@host/0?lease=soon",
+        "redis://:hunter2@host/0?tls=yes",
+        "redis://[:hunter2@host/0",
+    ],
+)
+def test_a_wrong_redis_url_is_refused(url: str) -> None:
+    """What names no database or prefix, or can't be read, is a settings error without the password."""
+    with pytest.raises(SettingsError) as refused:
         open_store(url)
     assert "hunter2" not in str(refused.value)
+    assert "hun#" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 
 from trivet.errors import MachineError
 from trivet.store.sqlite import TOUCH_AFTER_SECONDS, SqliteStore
-from trivet.testing.store import PLENTY, StoreConformance, digest_of
+from trivet.testing.store import PLENTY, LocalStoreConformance, digest_of
 
 
-class TestSqliteStore(StoreConformance):
+class TestSqliteStore(LocalStoreConformance):
     persistent = True
 
     def open_store(self, folder: Path, *, limit_bytes: int) -> SqliteStore:

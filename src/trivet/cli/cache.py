@@ -12,14 +12,17 @@ from trivet.cli.show import document, say
 from trivet.errors import SettingsError
 from trivet.settings import default_cache_url, duration, size
 from trivet.store.open import open_store
+from trivet.store.redis import RedisStore
 from trivet.store.sqlite import SqliteStore
 from trivet.wording import seconds
+
+KeptStore = SqliteStore | RedisStore
 
 
 def stats(url: str | None, *, as_json: bool) -> int:
     """Entries, bytes and ages."""
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: KeptStore) -> int:
         found = await store.ages()
         counts = store.statistics()
         now = time.time()
@@ -43,7 +46,7 @@ def prune(url: str | None, *, older_than: str | None, to_size: str | None, as_js
     if older_than is None and to_size is None:
         raise SettingsError("say what to prune: --older-than 30d, or --size 500MB")
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: KeptStore) -> int:
         gone = await store.prune(
             older_than_seconds=None if older_than is None else duration(older_than),
             to_bytes=None if to_size is None else size(to_size),
@@ -60,7 +63,7 @@ def prune(url: str | None, *, older_than: str | None, to_size: str | None, as_js
 def clear(url: str | None, *, yes: bool, as_json: bool) -> int:
     """Forget everything, after asking."""
 
-    async def work(store: SqliteStore) -> int:
+    async def work(store: KeptStore) -> int:
         counts = store.statistics()
         if not yes:
             if as_json or not sys.stdin.isatty():
@@ -78,14 +81,19 @@ def clear(url: str | None, *, yes: bool, as_json: bool) -> int:
     return _with(url, work)
 
 
-def _with(url: str | None, work: Callable[[SqliteStore], Coroutine[Any, Any, int]]) -> int:
+def _with(url: str | None, work: Callable[[KeptStore], Coroutine[Any, Any, int]]) -> int:
     address = url or default_cache_url()
     store = open_store(None if address == "off" else address)
-    if not isinstance(store, SqliteStore):
-        raise SettingsError(f"{address}: only a cache that is kept in a file can be looked at: --cache sqlite:///path")
+    if not isinstance(store, SqliteStore | RedisStore):
+        raise SettingsError(
+            f"{address}: only a cache that is kept can be looked at: --cache sqlite:///path or redis://host:6379/0"
+        )
 
     async def session() -> int:
         try:
+            if isinstance(store, RedisStore):
+                await store.reach()
+                await store.flush()
             return await work(store)
         finally:
             await store.close()

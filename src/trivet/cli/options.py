@@ -28,7 +28,11 @@ BaseUrl = Annotated[
 ]
 Cache = Annotated[
     str | None,
-    typer.Option("--cache", metavar="URL|off", help="Where answers are kept: sqlite:///path, memory://, off."),
+    typer.Option(
+        "--cache",
+        metavar="URL|off",
+        help="Where answers are kept: sqlite:///path, redis://host:6379/0, memory://, off.",
+    ),
 ]
 Ttl = Annotated[str | None, typer.Option("--ttl", metavar="7d", help="Answers older than this are asked again.")]
 Budget = Annotated[str | None, typer.Option("--budget", metavar="5.00", help="US dollars that may be spent at most.")]

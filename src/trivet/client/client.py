@@ -32,6 +32,7 @@ from trivet.prices.book import standard_book
 from trivet.settings import duration, endpoint, money, proxies
 from trivet.store.open import open_store
 from trivet.store.protocol import Store
+from trivet.store.redis import RedisStore
 from trivet.tasks.answer import problem
 from trivet.tasks.plan import DEFAULT_MODEL
 from trivet.tasks.task import Task
@@ -49,11 +50,12 @@ CLOSING_GRACE = 5.0
 class AsyncClient:
     """Calls a model, measured, cached, limited and within a budget.
 
-    `model`: the default one. `cache`: `"memory://"`, `"sqlite:///path"` or None. `ttl`: how long an answer
-    lives, seconds or text like `"7d"`. `limits`: requests at once and a minute. `budget`: US dollars that this
-    client may spend at most. `retries`: of failures; refusals for pace are waited out besides. `timeout`:
-    seconds for one attempt; `deadline`: seconds for a whole reply. `base_url`, `api_key`, `organization`,
-    `project`: else from `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
+    `model`: the default one. `cache`: `"memory://"`, `"sqlite:///path"`, `"redis://host:6379/0"` (shared between
+    processes, as are calls under way) or None. `ttl`: how long an answer lives, seconds or text like `"7d"`.
+    `limits`: requests at once and a minute. `budget`: US dollars that this client may spend at most. `retries`: of
+    failures; refusals for pace are waited out besides. `timeout`: seconds for one attempt; `deadline`: seconds for a
+    whole reply. `base_url`, `api_key`, `organization`, `project`: else from `OPENAI_BASE_URL`, `OPENAI_API_KEY`,
+    `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
     `prices`: US dollars per million tokens of models without a known price, `{"my-model": {"input": "0.1",
     "output": "0.4"}}`. `simulated`: the identity of a simulated provider at `base_url`.
 
@@ -264,6 +266,8 @@ class AsyncClient:
             await self._store.close()
 
     async def __aenter__(self) -> Self:
+        if isinstance(self._store, RedisStore):
+            await self._store.reach()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""One flight for identical requests under way; its result is kept before anybody is told of it.
+"""One flight for identical requests under way.
 
 The flight survives the cancellation of every caller, its failure reaches all of them, and the cancellation of
 one touches none of the others. Its attempts and its cost go to exactly one of them, the first who is still
@@ -35,25 +35,17 @@ class Landing:
 
 
 class Coalesce:
-    """Shares flights by key. `keep` stores what a flight brought back."""
+    """Shares flights by key."""
 
-    def __init__(
-        self,
-        inner: Callable[[Request], Awaitable[Reply]],
-        flights: Flights[Landing],
-        keep: Callable[[Request, Reply], Awaitable[None]],
-    ) -> None:
+    def __init__(self, inner: Callable[[Request], Awaitable[Reply]], flights: Flights[Landing]) -> None:
         self._inner = inner
         self._flights = flights
-        self._keep = keep
         self._joined = 0
 
     async def __call__(self, request: Request) -> Reply:
         """Join the flight of the same key, or start it. Streams have events of their own and fly alone."""
-        if not request.key:
+        if not request.key or request.watch is not None:
             return await self._inner(request)
-        if request.watch is not None:
-            return await self._ask(request)
         flight = self._flights.get(request.key)
         if flight is None:
             flight = self._flights.start(request.key, lambda: self._fly(request))
@@ -68,15 +60,10 @@ class Coalesce:
 
     async def _fly(self, request: Request) -> Landing:
         try:
-            return Landing(await self._ask(request))
+            return Landing(await self._inner(request))
         except RequestError as error:
             error.__traceback__ = None  # each caller raises its own; the frames of the flight are held by none
             return Landing(error)
-
-    async def _ask(self, request: Request) -> Reply:
-        reply = await self._inner(request)
-        await self._keep(request, reply)
-        return reply
 
     def statistics(self) -> CoalesceStatistics:
         """Counts now and so far."""
@@ -84,7 +71,9 @@ class Coalesce:
 
 
 def _coalesced(reply: Reply) -> Reply:
-    return replace(reply, source="coalesced", attempts=(), queued=0.0, cost=Decimal(0), saved=reply.cost, ttft=None)
+    # what another process brought has no cost here; the meter knows its worth
+    saved = reply.cost if reply.source == "provider" else None
+    return replace(reply, source="coalesced", attempts=(), queued=0.0, cost=Decimal(0), saved=saved, ttft=None)
 
 
 def _shared(error: RequestError) -> RequestError:

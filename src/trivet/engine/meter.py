@@ -68,8 +68,8 @@ class Meter:
         return reply
 
     def _worth(self, reply: Reply) -> Decimal | None:
-        """What a hit would have cost today."""
-        if reply.source != "cache" or reply.usage is None:
+        """What a hit, or another process's reply, would have cost today."""
+        if reply.source == "provider" or reply.saved is not None or reply.usage is None:
             return reply.saved
         return self._prices.cost(reply.usage, model=reply.model, tier=reply.tier, day=self._today())
 

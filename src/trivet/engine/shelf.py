@@ -78,8 +78,10 @@ class Shelf:
         if self._broken is not None:
             raise self._broken.copy()
         entry = await self._store.get(request.key)
-        if entry is None:
-            return None
+        return None if entry is None else self.read(request, entry)
+
+    def read(self, request: Request, entry: bytes) -> Reply | None:
+        """The reply of an entry, if it is whole, young enough and accepted by the request."""
         found = decode(entry)
         if found is None:
             if not self._damage_reported:

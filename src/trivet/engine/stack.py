@@ -5,13 +5,17 @@ Outermost first:
 1. *meter* sees everything, hits and failures included, so that nothing is missing from a figure.
 2. *cache* comes before anything that costs: a hit takes no permit and no money.
 3. *coalesce* below it: what is not on the shelf but already on its way is waited for, not asked twice. A
-   flight keeps its result on the shelf before it tells anybody, and survives whoever started it.
+   flight survives whoever started it.
 4. *deadline* bounds the whole reply, so it stands outside the retries. Inside coalesce, because the flight is
    shared and its bound must not depend on who asked first.
-5. *retry* decides per attempt; every attempt below it is reserved, permitted and sent anew.
-6. *budget* reserves the worst case of each attempt and settles it: per attempt, because each may be billed.
-7. *limit* hands out permits: innermost, so that a wait for a reservation or a back-off holds no permit.
-8. *send* makes the exchange; `timeout` bounds it from its permit to its last byte.
+5. *lease* does for processes that share a Redis what coalesce does within one; there only with such a cache.
+   Below coalesce, so that one caller of a process waits for all of it; inside deadline, which bounds that wait, too.
+6. *keep* puts the reply on the shelf. Inside coalesce and lease, so that it lies there before anybody is told or
+   the lease is given back: there is no moment at which the same would be asked again.
+7. *retry* decides per attempt; every attempt below it is reserved, permitted and sent anew.
+8. *budget* reserves the worst case of each attempt and settles it: per attempt, because each may be billed.
+9. *limit* hands out permits: innermost, so that a wait for a reservation or a back-off holds no permit.
+10. *send* makes the exchange; `timeout` bounds it from its permit to its last byte.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from trivet.engine.cache import Cache
 from trivet.engine.coalesce import Coalesce, CoalesceStatistics, Landing
 from trivet.engine.deadline import Deadline
 from trivet.engine.flights import Flights, landing
+from trivet.engine.keep import Keep
+from trivet.engine.lease import Lease
 from trivet.engine.limit import MOST, Limit, Limits, LimitStatistics
 from trivet.engine.meter import Meter, MeterStatistics
 from trivet.engine.retry import Retry
@@ -40,6 +46,7 @@ from trivet.limits.backoff import Backoff
 from trivet.prices.book import Book
 from trivet.settings import Endpoint
 from trivet.store.protocol import Store
+from trivet.store.redis import RedisStore
 from trivet.transport.protocol import Transport
 from trivet.types import Event, Reply, Request
 
@@ -84,14 +91,18 @@ class Stack:
     ) -> None:
         self._flights: Flights[Landing] = Flights()
         self._streams: Flights[Reply] = Flights()
+        self._renewing: Flights[None] = Flights()
         self._numbers = itertools.count()
         shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
         call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw)
         call = Budget(call, account, prices, clocks.today)
         call = Retry(call, config.backoff, clocks.draw)
+        call = Keep(call, shelf)
+        if isinstance(store, RedisStore):
+            call = Lease(call, store.leases, shelf, self._renewing, clocks.draw)
         call = Deadline(call, config.deadline)
-        call = self._coalesce = Coalesce(call, self._flights, shelf.keep)
+        call = self._coalesce = Coalesce(call, self._flights)
         call = Cache(call, shelf, Keys(config.endpoint))
         self._meter = Meter(call, prices, clocks.today)
 
@@ -123,6 +134,7 @@ class Stack:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._flights.close(grace))
             group.create_task(self._streams.close(grace))
+        await self._renewing.close()
 
     def wants_more(self) -> bool:
         """Whether more requests waiting would be of use."""

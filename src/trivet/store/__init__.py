@@ -1,1 +1,1 @@
-"""Where answers are kept: memory, a SQLite file."""
+"""Where answers are kept: memory, a SQLite file, Redis."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from trivet.errors import MachineError, MissingExtra, SettingsError, TrivetError
@@ -19,22 +20,23 @@ from trivet.errors import MachineError, MissingExtra, SettingsError, TrivetError
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 15.0
-"""How long a command may wait for its answer: longer than a busy machine holds a process up."""
+T = TypeVar("T")
+
+ANSWER_SECONDS = 30.0
+"""How long a connection or an answer may take: longer than a busy machine holds a process up."""
 
 CONNECTIONS = 16
 """Connections of one event loop at most; who finds none waits for one."""
 
 _FORM = "write it as redis://[:password@]host:6379/0 or rediss://..., with ?prefix=NAME for a space of your own"
-_OPTIONS = ("prefix", "size")
-_PREFIX = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_OPTIONS = ("prefix", "size", "lease")
+_PREFIX = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
 _REFUSED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid password", "invalid username-password", "without any password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisPlace:
-    """Where in which Redis. `prefix` stands before every key; `size` is the text of the URL's option."""
+    """Where in which Redis. `prefix` begins every key, up to a colon; `size` and `lease`: the URL's, as written."""
 
     host: str
     port: int
@@ -42,12 +44,14 @@ class RedisPlace:
     tls: bool
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    prefix: str = "trivet"
+    prefix: str = "trivet:-"
     size: str | None = None
+    lease: str | None = None
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        scope = "" if self.prefix == "trivet" else f"?prefix={self.prefix.removeprefix('trivet:')}"
+        name = self.prefix.removeprefix("trivet:")
+        scope = "" if name == "-" else f"?prefix={name}"
         return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.database}{scope}"
 
 
@@ -68,10 +72,10 @@ def parse_redis_url(url: str) -> RedisPlace:
         raise SettingsError(f"the database in the Redis URL must be a number: {_FORM}")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := next((name for name in options if name not in _OPTIONS), None):
-        raise SettingsError(f"the Redis URL has no option {unknown[:40]!r}; there are prefix and size")
+        raise SettingsError(f"the Redis URL has no option {unknown[:40]!r}; there are prefix, size and lease")
     prefix = options.get("prefix")
     if prefix is not None and not _PREFIX.fullmatch(prefix):
-        raise SettingsError("the prefix in the Redis URL may have letters, digits and . : _ - only, up to 64")
+        raise SettingsError("the prefix in the Redis URL has letters, digits, dots, dashes only, 64 at most")
     if not database and prefix is None:
         raise SettingsError(f"the Redis URL names no database: others may keep theirs there; {_FORM}")
     return RedisPlace(
@@ -81,9 +85,40 @@ def parse_redis_url(url: str) -> RedisPlace:
         tls=parts.scheme == "rediss",
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
-        prefix=f"trivet:{prefix}" if prefix else "trivet",
+        prefix=f"trivet:{prefix or '-'}",
         size=options.get("size"),
+        lease=options.get("lease"),
     )
+
+
+class PerLoop(Generic[T]):
+    """One thing for each event loop of this process, made when first asked for."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: dict[asyncio.AbstractEventLoop, T] = {}
+        self._pid = os.getpid()
+        self._lock = Lock()
+
+    def get(self) -> T:
+        """That of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._made.get(loop)
+        if found is not None and self._pid == os.getpid():
+            return found
+        made = self._make()
+        with self._lock:
+            if self._pid != os.getpid():  # what the parent has open is the parent's
+                self._made, self._pid = {}, os.getpid()
+            # a connection keeps its loop alive, so one that has ended is let go of here
+            self._made = {known: kept for known, kept in self._made.items() if not known.is_closed()}
+            return self._made.setdefault(loop, made)
+
+    def take_all(self) -> dict[asyncio.AbstractEventLoop, T]:
+        """What was made in this process, by loop; forgotten here."""
+        with self._lock:
+            made, self._made = self._made, {}
+        return made if self._pid == os.getpid() else {}
 
 
 class RedisConnection:
@@ -97,9 +132,8 @@ class RedisConnection:
         self._redis = redis
         self.place = place
         self.errors: tuple[type[Exception], ...] = (redis.exceptions.RedisError, OSError)
-        self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
-        self._pid = os.getpid()
-        self._lock = Lock()
+        """What a command may raise; `explain` has the sentence for it."""
+        self._clients: PerLoop[Redis] = PerLoop(self._open)
 
     @property
     def prefix(self) -> str:
@@ -111,16 +145,7 @@ class RedisConnection:
 
     def client(self) -> Redis:
         """The client of the running event loop. No command is sent twice: one that fails may have run."""
-        loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is not None and self._pid == os.getpid():
-            return client
-        with self._lock:
-            if self._pid != os.getpid():  # the sockets of the parent are its own
-                self._clients, self._pid = {}, os.getpid()
-            # a loop is kept alive by its connections, so one that has ended is let go of here
-            self._clients = {known: client for known, client in self._clients.items() if not known.is_closed()}
-            return self._clients.setdefault(loop, self._open())
+        return self._clients.get()
 
     def _open(self) -> Redis:
         from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
@@ -137,7 +162,7 @@ class RedisConnection:
             password=place.password,
             protocol=2,
             client_name="trivet",
-            socket_connect_timeout=CONNECT_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
@@ -148,22 +173,18 @@ class RedisConnection:
 
     async def close(self) -> None:
         """Close the connections of the running loop, and let go of the others."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            clients, self._clients = self._clients, {}
-            own = self._pid == os.getpid()
-        for known, client in clients.items():
-            if own and known is loop:
+        for loop, client in self._clients.take_all().items():
+            if loop is asyncio.get_running_loop():
                 await client.aclose()
-            elif own and known.is_running():
-                asyncio.run_coroutine_threadsafe(client.aclose(), known)
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(client.aclose(), loop)
 
     def explain(self, error: Exception) -> TrivetError:
         """One sentence for an error of the client: `SettingsError` for what a URL or a Redis's set-up must mend."""
         found = self._redis.exceptions
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        for secret in filter(None, (self.place.password,)):
-            text = text.replace(secret, "***")
+        if self.place.password:
+            text = text.replace(self.place.password, "***")
         if isinstance(error, found.AuthenticationError | found.NoPermissionError) or any(
             word in text for word in _REFUSED
         ):

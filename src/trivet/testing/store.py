@@ -1,5 +1,7 @@
 """What every store must do: subclass `StoreConformance`, say how one is opened, and run it with pytest.
 
+One that needs nothing but this machine has a promise more: `LocalStoreConformance`.
+
     class TestMine(StoreConformance):
         def open_store(self, folder, *, limit_bytes):
             return MyStore(folder / "cache", limit_bytes=limit_bytes)
@@ -37,6 +39,9 @@ class StoreConformance:
 
     persistent = False
     """Whether entries outlive `close`."""
+
+    many = 100_000
+    """Entries that the test of many puts; fewer where each is a round trip."""
 
     def open_store(self, folder: Path, *, limit_bytes: int) -> Store:
         """A store of this kind; the same one each time for a folder, where it is persistent."""
@@ -122,8 +127,8 @@ class StoreConformance:
             assert await store.get(digest_of("large")) == value
 
     async def test_many_entries(self, tmp_path: Path) -> None:
-        """A hundred thousand entries are all found, and counted."""
-        count = 100_000
+        """As many entries as may be are all found, and counted."""
+        count = self.many
         async with self._store(tmp_path) as store:
             digests = [digest_of(n) for n in range(count)]
             for digest in digests:
@@ -218,21 +223,6 @@ class StoreConformance:
             assert not failures
             assert store.statistics().entries == 800
 
-    async def test_get_never_waits(self, tmp_path: Path) -> None:
-        """A get ends without a suspension, so that a caller without a running loop can drive it."""
-        async with self._store(tmp_path) as store:
-            await store.put(digest_of(1), b"one")
-            await store.flush()
-            for digest, expected in ((digest_of(1), b"one"), (digest_of(2), None)):
-                lookup = store.get(digest)
-                try:
-                    lookup.send(None)
-                except StopIteration as end:
-                    assert end.value == expected
-                else:
-                    lookup.close()
-                    raise AssertionError("get waited for something")
-
     async def test_cancellation(self, tmp_path: Path) -> None:
         """A cancelled put or flush leaves the store whole: nothing put is lost, and others go on."""
         async with self._store(tmp_path) as store:
@@ -269,3 +259,22 @@ class StoreConformance:
             for n in range(500):
                 found = await again.get(digest_of(n))
                 assert found == (f"value {n}".encode() if self.persistent else None)
+
+
+class LocalStoreConformance(StoreConformance):
+    """What is promised besides by a store on this machine."""
+
+    async def test_get_never_waits(self, tmp_path: Path) -> None:
+        """A get ends without a suspension, so that a caller without a running loop can drive it."""
+        async with self._store(tmp_path) as store:
+            await store.put(digest_of(1), b"one")
+            await store.flush()
+            for digest, expected in ((digest_of(1), b"one"), (digest_of(2), None)):
+                lookup = store.get(digest)
+                try:
+                    lookup.send(None)
+                except StopIteration as end:
+                    assert end.value == expected
+                else:
+                    lookup.close()
+                    raise AssertionError("get waited for something")
