@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -289,7 +290,9 @@ def test_loops_one_after_the_other_and_a_fork(redis_server: Any) -> None:
         assert asyncio.run(put_and_get(f"loop {n}")) == b"loop %d" % n
     with asyncio.Runner() as runner:
         assert runner.run(put_and_get("parent")) == b"parent"
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread, should there be one
+            child = os.fork()
         if child == 0:
             ended = 1
             with contextlib.suppress(BaseException):
