@@ -126,12 +126,12 @@ class RedisConnection:
 
     def __init__(self, place: RedisPlace) -> None:
         try:
-            import redis.asyncio
+            from redis import exceptions
         except ImportError:
             raise MissingExtra("what is kept in Redis", "redis") from None
-        self._redis = redis
+        self._exceptions = exceptions
         self.place = place
-        self.errors: tuple[type[Exception], ...] = (redis.exceptions.RedisError, OSError)
+        self.errors: tuple[type[Exception], ...] = (exceptions.RedisError, OSError)
         """What a command may raise; `explain` has the sentence for it."""
         self._clients: PerLoop[Redis] = PerLoop(self._open)
 
@@ -181,7 +181,7 @@ class RedisConnection:
 
     def explain(self, error: Exception) -> TrivetError:
         """One sentence for an error of the client: `SettingsError` for what a URL or a Redis's set-up must mend."""
-        found = self._redis.exceptions
+        found = self._exceptions
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         if self.place.password:
             text = text.replace(self.place.password, "***")
