@@ -82,6 +82,9 @@ class Coalesce:
         """Counts now and so far."""
         return CoalesceStatistics(flights=len(self._flights), joined=self._joined)
 
+    def __repr__(self) -> str:
+        return f"Coalesce(flights={len(self._flights)}, joined={self._joined})"
+
 
 def _coalesced(reply: Reply) -> Reply:
     return replace(reply, source="coalesced", attempts=(), queued=0.0, cost=Decimal(0), saved=reply.cost, ttft=None)
