@@ -30,9 +30,10 @@ def test_a_retry_says_why_and_when(told: Any) -> None:
 
     virtual(main())
     (retry,) = told("retry")
-    assert (retry["request"], retry["model"], retry["delay_s"]) == ("7", MODEL, 0.375)
-    assert retry["error"] == "server_error" or retry["error"]
-    assert len(told("attempt")) == 2
+    failed, answered = told("attempt")
+    assert (retry["request"], retry["model"], retry["error"]) == ("7", MODEL, failed["error"])
+    assert retry["delay_s"] == 0.375
+    assert answered["error"] is None
 
 
 def test_many_refusals_at_once_are_one_pause(told: Any) -> None:
@@ -70,7 +71,7 @@ def test_requests_at_once_are_told_where_they_are_learned(told: Any) -> None:
         assert told("concurrency")[-1]["concurrency"] == layers.statistics().limit.concurrency
 
     virtual(main())
-    assert [one["concurrency"] for one in told("concurrency")][0] == 32
+    assert told("concurrency")[0]["concurrency"] == 32
 
 
 def test_no_prompt_answer_or_key_is_in_any_record(told: Any, caplog: pytest.LogCaptureFixture) -> None:

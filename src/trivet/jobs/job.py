@@ -189,6 +189,9 @@ class Job:
             self.close()
         return summary
 
+    def __repr__(self) -> str:
+        return f"Job({str(self.folder)!r}, finished_before={self.finished_before})"
+
     def close(self) -> None:
         """Let go of the run; it can be resumed."""
         self._ledger.close()

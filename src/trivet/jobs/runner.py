@@ -259,6 +259,9 @@ class Runner:
             )
             await self._publish(result)
 
+    def __repr__(self) -> str:
+        return f"Runner(started={self._started}, ok={self._ok}, failed={self._failed})"
+
     def progress(self) -> Progress:
         """Counts at this moment."""
         return Progress(
