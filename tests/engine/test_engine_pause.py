@@ -43,6 +43,7 @@ def test_those_in_line_and_those_to_come_are_told_and_nothing_more_is_sent() -> 
         assert len(transport.calls) == 1
         limit = layers.statistics().limit
         assert (limit.waiting, limit.in_flight) == (0, 0)
+        assert limit.paused == late.retry_after
 
     virtual(main())
 

@@ -109,9 +109,13 @@ class _Line:
 
     def check(self, now: float) -> None:
         """Raise while the provider is not to be waited for."""
-        left = self._closed_until - now
+        left = self.closed(now)
         if left > 0:
             raise self._too_long(left)
+
+    def closed(self, now: float) -> float:
+        """Seconds for which the provider is not to be waited for."""
+        return max(0.0, self._closed_until - now)
 
     def _too_long(self, seconds: float, queued: float = 0.0) -> PauseError:
         error = PauseError(
@@ -344,7 +348,7 @@ class Limit:
             limit_requests=_least(pace.limit_requests, self._limits.rpm),
             limit_tokens=_least(pace.limit_tokens, self._limits.tpm),
             oldest_wait=max((now - since for line in lines if (since := line.since()) is not None), default=0.0),
-            paused=pace.paused,
+            paused=max(pace.paused, busiest.closed(now) if busiest is not None else 0.0),
         )
 
     def __repr__(self) -> str:
