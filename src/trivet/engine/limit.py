@@ -345,7 +345,7 @@ class Limit:
             concurrency=self._room(),
             requests_a_minute=pace.requests_a_minute,
             tokens_a_minute=pace.tokens_a_minute,
-            limit_requests=_least(pace.limit_requests, self._limits.rpm),
+            limit_requests=_least(pace.limit_requests or pace.found_requests, self._limits.rpm),
             limit_tokens=_least(pace.limit_tokens, self._limits.tpm),
             oldest_wait=max((now - since for line in lines if (since := line.since()) is not None), default=0.0),
             paused=max(pace.paused, busiest.closed(now) if busiest is not None else 0.0),

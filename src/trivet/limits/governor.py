@@ -37,7 +37,8 @@ AFTER_S, GAP_S = 1.0, 0.01
 class GovernorStatistics(Struct, frozen=True, kw_only=True):
     """Of one model: what was let through a minute of late, the limits as told, our shares of them, and the pause.
 
-    `tokens_ceiling`: tokens a minute that the rule of growth allows; `paused`: seconds until the end of a
+    `found_requests`: a minute, found from refusals where no limit is told; `tokens_ceiling`: tokens a minute that the
+    rule of growth allows; `paused`: seconds until the end of a
     `Retry-After`, 0 when there is none. What is not known, or not bounded, is None.
     """
 
@@ -45,6 +46,7 @@ class GovernorStatistics(Struct, frozen=True, kw_only=True):
     tokens_a_minute: float
     limit_requests: float | None
     limit_tokens: float | None
+    found_requests: float | None
     requests_share: float
     tokens_share: float
     tokens_ceiling: float | None
@@ -220,12 +222,13 @@ class Governor:
     def statistics(self, now: float) -> GovernorStatistics:
         """The pace at this moment, and what it comes from."""
         requests, tokens = self.per_minute(now)
-        ceiling = self.ramp.ceiling(now)
+        ceiling, found = self.ramp.ceiling(now), math.inf if self.told else 60 * self.found.rate(now)
         return GovernorStatistics(
             requests_a_minute=requests,
             tokens_a_minute=tokens,
             limit_requests=self.requests.mirror.limit,
             limit_tokens=self.tokens.mirror.limit,
+            found_requests=None if math.isinf(found) else found,
             requests_share=self.requests.share.share(now),
             tokens_share=self.tokens.share.share(now),
             tokens_ceiling=None if math.isinf(ceiling) else ceiling,
