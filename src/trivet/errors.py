@@ -12,6 +12,7 @@
     │   ├── ProtocolError            the reply is not what the protocol promises (HTML, broken JSON, cut stream)
     │   ├── DeadlineError            the time allowed for the whole reply is over
     │   ├── BudgetError              sending could exceed the budget (exit 3)
+    │   ├── PauseError               the provider asks for a longer wait than any call waits (exit 4)
     │   └── WithdrawnError           the run that asked was stopped before this was sent
     ├── AnswerError                  an answer came that is not a result; `reply` holds what was paid for
     ├── RepeatedError                row after row fails alike: a run stops, and shows the one message (exit 4)
@@ -163,6 +164,13 @@ class BudgetError(RequestError):
     """Sending this attempt could exceed the budget, so it was not sent."""
 
     code = "budget"
+    fatal = True
+
+
+class PauseError(RequestError):
+    """The provider asks to wait for longer than any call waits; `retry_after` says how long, in seconds."""
+
+    code = "paused"
     fatal = True
 
 

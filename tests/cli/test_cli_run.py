@@ -89,10 +89,14 @@ def test_the_key_is_sent_and_appears_nowhere_on_disk(trivet, scripted, answer, t
 
 
 def test_the_log_has_every_attempt_and_no_prompt(trivet, scripted, answer, tmp_path: Path) -> None:
-    """`--log` writes a JSON line for each attempt, without prompts or answers."""
+    """`--log` writes a JSON line for each attempt and for both ends of the run, without prompts or answers."""
     server = scripted(200, answer("billing"))
     trivet("run", TASK, TICKETS, "--base-url", server.url, "--log", "log.jsonl")
-    lines = results(tmp_path / "log.jsonl")
+    first, *lines, last = results(tmp_path / "log.jsonl")
+    assert (first["event"], first["resumed"], first["model"]) == ("run begins", False, "gpt-5.4-mini")
+    assert (last["event"], last["ok"], last["interrupted"]) == ("run ends", 20, False)
+    assert {line["event"] for line in lines} <= {"attempt", "concurrency"}
+    lines = [line for line in lines if line["event"] == "attempt"]
     assert len(lines) == len(server.requests) == 17
     assert all(line["status"] == 200 and line["latency_s"] > 0 and line["input_tokens"] == 20 for line in lines)
     text = (tmp_path / "log.jsonl").read_text()

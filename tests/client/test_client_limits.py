@@ -20,7 +20,7 @@ def test_a_limit_that_nobody_told_is_kept_and_used_on_a_real_socket() -> None:
                 rows = [{"ticket": f"number {n}"} for n in range(300)]
                 run = client.map(TASK, rows, folder=None)
                 await run.summary
-                limit = client.moment()[1]
+                limit = client.moment().limit
             books = server.books()
         assert books["requests"] - sum(books["refused"].values()) == 300
         assert sum(books["refused"].values()) <= 3

@@ -48,7 +48,8 @@ def test_a_cancellation_at_any_moment_leaks_no_permit_and_no_money(moment: float
             await asyncio.wait(tasks)
             if cacheable:
                 await asyncio.sleep(60)  # flights land by themselves
-        meter, flights, limit = layers.statistics()
+        counts = layers.statistics()
+        meter, flights, limit = counts.meter, counts.coalesce, counts.limit
         assert account.statistics().reserved == 0
         assert (limit.in_flight, limit.waiting, flights.flights, meter.under_way) == (0, 0, 0, 0)
         assert transport.open == 0
@@ -174,7 +175,7 @@ def test_a_run_of_the_loop_that_ends_with_calls_under_way_ends_cleanly() -> None
         assert not any(task.done() for task in tasks)
 
     asyncio.run(main())
-    assert layers.statistics()[1].flights == 0
+    assert layers.statistics().coalesce.flights == 0
 
 
 def test_a_waiter_that_is_cancelled_just_as_its_flight_lands_does_not_take_the_bill_with_it() -> None:

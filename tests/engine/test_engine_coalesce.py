@@ -41,10 +41,10 @@ def test_fifty_identical_calls_are_one_request_and_one_bill() -> None:
         assert own[0].cost == price()
         assert {(r.cost, r.saved, r.attempts, r.queued) for r in joined} == {(Decimal(0), price(), (), 0.0)}
         assert {r.latency for r in replies} == {1.0}
-        meter = layers.statistics()[0]
+        meter = layers.statistics().meter
         assert (meter.sent, meter.coalesced, meter.attempts) == (1, 49, 1)
         assert (meter.cost, meter.saved) == (price(), 49 * price())
-        assert layers.statistics()[1].joined == 49
+        assert layers.statistics().coalesce.joined == 49
 
     virtual(main())
 
@@ -72,7 +72,7 @@ def test_a_shared_failure_is_billed_to_one_of_its_callers_only() -> None:
         layers = stack(ScriptedTransport(After(1.0, failed)), account=account, backoff=Backoff(retries=0))
         errors = await all_of(layers(request()) for _ in range(7))
         assert [error.cost for error in errors] == [price()] + [Decimal(0)] * 6
-        assert layers.statistics()[0].cost == account.statistics().settled == price()
+        assert layers.statistics().meter.cost == account.statistics().settled == price()
         assert [error.usage is None for error in errors] == [False] + [True] * 6
 
     virtual(main())
@@ -117,7 +117,7 @@ def test_when_the_first_caller_is_cancelled_the_next_one_is_handed_the_bill() ->
         replies = [task.result() for task in tasks[1:]]
         assert [reply.source for reply in replies] == ["provider", "coalesced", "coalesced"]
         assert [reply.cost for reply in replies] == [price(), Decimal(0), Decimal(0)]
-        assert layers.statistics()[0].cost == price()
+        assert layers.statistics().meter.cost == price()
 
     virtual(main())
 
@@ -154,7 +154,7 @@ def test_close_turns_late_flights_into_errors_and_keeps_their_reservation() -> N
         assert {error.cost for error in errors} == {None}
         assert transport.cut == 1
         assert account.statistics().settled == worst(request())
-        assert layers.statistics()[1].flights == 0
+        assert layers.statistics().coalesce.flights == 0
 
     virtual(main())
 
@@ -221,6 +221,6 @@ def test_a_bug_below_reaches_the_caller_and_leaves_no_flight() -> None:
         with pytest.raises(ZeroDivisionError):
             await layers(request(accept=explode))
         await settle()
-        assert layers.statistics()[1].flights == 0
+        assert layers.statistics().coalesce.flights == 0
 
     virtual(main())

@@ -76,7 +76,7 @@ def test_a_wait_in_the_queue_is_cut_and_cost_nothing(cacheable: bool) -> None:
             error = await late(layers, request(cacheable=cacheable))
         assert (error.cost, error.attempts, error.possibly_billed) == (Decimal(0), (), False)
         assert len(transport.calls) == 1
-        assert layers.statistics()[2].in_flight == layers.statistics()[2].waiting == 0
+        assert layers.statistics().limit.in_flight == layers.statistics().limit.waiting == 0
 
     virtual(main())
 

@@ -70,7 +70,7 @@ def test_the_limit_is_used_up_and_next_to_nothing_refused(refill: Refill, burst_
         _, (admitted, refusals) = await asked_without_end(layers, [10, 60], transport)
         assert admitted >= 0.97 * RPM
         assert refusals <= 0.01 * (admitted + refusals)
-        limit = layers.statistics()[2]
+        limit = layers.statistics().limit
         assert limit.limit_requests == RPM
         assert limit.requests_a_minute == pytest.approx(RPM, rel=0.05)
 
@@ -167,7 +167,7 @@ def test_the_user_s_caps_stand_above_what_is_learned() -> None:
         _, (admitted, _) = await asked_without_end(layers, [10, 60], transport)
         assert transport.core.books.statement().max_in_flight <= 2
         assert admitted <= 2 / 0.5 * 60
-        assert layers.statistics()[2].limit_requests == 300
+        assert layers.statistics().limit.limit_requests == 300
 
     virtual(main())
 
@@ -204,6 +204,6 @@ def test_a_server_that_tells_no_limits_is_taken_to_what_it_can_do_at_once() -> N
         layers = stack(Server(answer=lambda _: After(0.5, ok())))
         await all_of(layers(request(str(n), cacheable=False)) for n in range(3000))
         assert asyncio.get_running_loop().time() <= 1.15 * 3000 * 0.5 / 12
-        return layers.statistics()[2]
+        return layers.statistics().limit
 
     assert 9 <= virtual(main()).concurrency <= 24

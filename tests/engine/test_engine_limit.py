@@ -79,7 +79,7 @@ def test_neither_permits_nor_pace_are_ever_exceeded_and_none_is_lost(
                 one = group.create_task(all_of([layers(request(str(number), cacheable=False))]))
                 if draw.random() < 0.3:
                     loop.call_later(draw.uniform(0, 60), one.cancel)
-        limit = layers.statistics()[2]
+        limit = layers.statistics().limit
         assert (limit.in_flight, limit.waiting) == (0, 0)
         assert transport.most_open <= concurrency
         if rpm is not None:
@@ -89,7 +89,7 @@ def test_neither_permits_nor_pace_are_ever_exceeded_and_none_is_lost(
             transport.most_open = 0
             transport._answer = lambda _: After(1.0, ok())
             await asyncio.sleep(10**6)  # until no refusal of long ago holds anything back
-            allowed = layers.statistics()[2].concurrency
+            allowed = layers.statistics().limit.concurrency
             await all_of(layers(request(f"again {n}")) for n in range(concurrency))
             assert 1 <= allowed <= transport.most_open <= concurrency
 
@@ -166,7 +166,7 @@ def test_a_refusal_with_a_wait_pauses_everybody() -> None:
                 await asyncio.sleep(1)
         assert transport.times[0] == began
         assert all(time >= began + 30 for time in transport.times[1:])
-        assert layers.statistics()[2].refused == 1
+        assert layers.statistics().limit.refused == 1
 
     virtual(main())
 
@@ -209,7 +209,7 @@ def test_other_errors_with_a_wait_pause_nobody_else(outcome: object) -> None:
             await layers(request("1"))
         await layers(request("2"))
         assert asyncio.get_running_loop().time() == began
-        assert layers.statistics()[2].refused == 0
+        assert layers.statistics().limit.refused == 0
 
     virtual(main())
 

@@ -38,7 +38,7 @@ def test_every_request_is_counted_once_by_how_it_was_answered() -> None:
         await layers(request("two"))
         await all_of([layers(request("three"))])
         await all_of([layers(request("four"))])
-        meter = layers.statistics()[0]
+        meter = layers.statistics().meter
         assert (meter.requests, meter.under_way) == (6, 0)
         assert (meter.sent, meter.cache_hits, meter.coalesced, meter.failed) == (2, 1, 1, 2)
         assert (meter.attempts, meter.rate_limited) == (6, 1)
@@ -57,8 +57,8 @@ def test_calls_under_way_are_seen() -> None:
             for n in range(3):
                 group.create_task(layers(request(str(n))))
             await settle()
-            assert layers.statistics()[0].under_way == 3
-        assert layers.statistics()[0].under_way == 0
+            assert layers.statistics().meter.under_way == 3
+        assert layers.statistics().meter.under_way == 0
 
     virtual(main())
 
@@ -68,8 +68,8 @@ def test_what_has_no_price_is_counted_apart_and_never_as_nothing() -> None:
         layers = stack(ScriptedTransport(ok(model="nobody-knows")), backoff=Backoff(retries=0))
         reply = await layers(request(model="nobody-knows"))
         assert reply.cost is None
-        assert layers.statistics()[0].unpriced == 1
-        assert layers.statistics()[0].cost == Decimal(0)
+        assert layers.statistics().meter.unpriced == 1
+        assert layers.statistics().meter.cost == Decimal(0)
 
     virtual(main())
 

@@ -221,13 +221,13 @@ def test_errors_of_the_same_kind_do_not_share_what_is_written_on_them() -> None:
 
 def test_a_cancellation_during_a_back_off_ends_the_request() -> None:
     async def main() -> None:
-        transport = ScriptedTransport(refused(1000))
+        transport = ScriptedTransport(refused(500))
         layers = stack(transport)
         task = asyncio.create_task(layers(request(cacheable=False)))
         await asyncio.sleep(1)
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
-        assert layers.statistics()[0].under_way == 0
+        assert layers.statistics().meter.under_way == 0
 
     virtual(main())

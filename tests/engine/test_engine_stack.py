@@ -42,7 +42,7 @@ def test_a_hit_takes_no_permit_and_no_money() -> None:
         assert {reply.source for reply in replies} == {"cache"}
         assert {reply.cost for reply in replies} == {Decimal(0)}
         assert {reply.saved for reply in replies} == {price()}
-        assert again.statistics()[2].permits == 0
+        assert again.statistics().limit.permits == 0
         assert account.statistics() == before
         assert len(transport.calls) == 1
 
@@ -56,7 +56,7 @@ def test_each_attempt_is_reserved_permitted_and_sent_anew() -> None:
         layers = stack(transport, account=account)
         reply = await layers(request())
         assert [attempt.status for attempt in reply.attempts] == [500, None, 429, 200]
-        assert layers.statistics()[2].permits == 4
+        assert layers.statistics().limit.permits == 4
         # the 500 and the reset may have been billed: each keeps its own reservation
         assert account.statistics().settled == 2 * worst(request()) + price()
         assert account.statistics().reserved == 0
@@ -75,7 +75,7 @@ def test_a_back_off_holds_no_permit_and_no_reservation() -> None:
             first = group.create_task(layers(request("first")))
             await settle()
             assert account.statistics().reserved == 0
-            assert layers.statistics()[2].in_flight == 0
+            assert layers.statistics().limit.in_flight == 0
             began = asyncio.get_running_loop().time()
             await layers(request("other"))
             assert asyncio.get_running_loop().time() == began
@@ -138,7 +138,8 @@ def test_garbage_becomes_an_error_of_the_tree_and_leaves_nothing_behind(
         layers = stack(ScriptedTransport(outcome), account=account, store=store)
         with pytest.raises(error):
             await layers(request())
-        meter, flights, limit = layers.statistics()
+        counts = layers.statistics()
+        meter, flights, limit = counts.meter, counts.coalesce, counts.limit
         assert account.statistics().reserved == 0
         assert store.statistics().entries == 0
         assert (meter.under_way, flights.flights, limit.in_flight, limit.waiting) == (0, 0, 0, 0)

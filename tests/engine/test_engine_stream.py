@@ -188,7 +188,7 @@ def test_whoever_stops_reading_stops_the_request_and_closes_it() -> None:
                 if event.delta:
                     break
         assert (transport.open, transport.cut) == (0, 1)
-        assert layers.statistics()[2].in_flight == 0
+        assert layers.statistics().limit.in_flight == 0
         assert store.statistics().entries == 0
         assert account.statistics().settled == worst(request(stream=True))
 

@@ -1,50 +1,54 @@
-"""`--log FILE`: every attempt as one line of JSON. Ids, status, times and tokens; no prompt, answer or key."""
+"""`--log FILE`: what happens, a line of JSON each. Ids, codes, times and counts; no prompt, answer or key."""
 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from trivet.errors import SettingsError
 
-_FIELDS = (
-    "request",
-    "key",
-    "model",
-    "status",
-    "error",
-    "request_id",
-    "latency_s",
-    "ttft_s",
-    "input_tokens",
-    "output_tokens",
-    "body_bytes",
+_FIELDS = frozenset(
+    (
+        *("request", "key", "model", "status", "error", "request_id", "latency_s", "ttft_s"),
+        *("input_tokens", "output_tokens", "body_bytes"),
+        *("delay_s", "pause_s", "limit_requests", "limit_tokens", "concurrency"),
+        *("run", "task", "provider", "resumed", "finished_before", "possibly_billed"),
+        *("rows", "ok", "failed", "wall_s", "cost_usd", "interrupted"),
+    )
 )
+"""Whatever else a record carries stays out of the file."""
+
+
+class JsonLines(logging.Formatter):
+    """A record as JSON: event, level, logger, timestamp, and those of its fields that are known to be harmless."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields: dict[str, Any] = {
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
+        fields.update((name, value) for name, value in record.__dict__.items() if name in _FIELDS)
+        return _encode(fields).decode()
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def log_to(file: Path) -> None:
     """Append the structured log to a file that only its owner can read."""
-    import structlog
-
     try:
         file.touch(mode=0o600)
         handler = logging.FileHandler(file, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"--log {file}: {error.strerror or error}") from None
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.stdlib.ExtraAdder(_FIELDS),
-            ],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler.setFormatter(JsonLines())
     logger = logging.getLogger("trivet")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

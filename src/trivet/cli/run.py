@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,12 +150,12 @@ async def _run(
             now=time.time,
         )
         clock = asyncio.get_running_loop().time
-        began = clock()
+        began, rate, total = clock(), progress.Rate(), source.count()
         try:
             with _stopping_on_signals(runner):
                 async with asyncio.TaskGroup() as group:
                     showing = group.create_task(
-                        progress.show(lambda: _moment(runner, job, calls, source, clock() - began))
+                        progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock()))
                     )
                     await runner.run(job.rows(), GRACE)
                     showing.cancel()
@@ -201,20 +201,29 @@ def _job_config(options: RunOptions, task: Task, selection: Selection, calls: As
     )
 
 
-def _moment(runner: Runner, job: Job, calls: AsyncClient, source: Source, elapsed: float) -> progress.Moment:
-    now = runner.progress()
-    meter, limit = calls.moment()
+def _moment(
+    runner: Runner,
+    job: Job,
+    calls: AsyncClient,
+    total: int | None,
+    rate: Callable[[int, float], float],
+    now: float,
+) -> progress.Moment:
+    rows, layers, books = runner.progress(), calls.moment(), calls.account.statistics()
     return progress.Moment(
-        finished=now.finished,
+        finished=rows.finished,
         before=job.finished_before,
-        total=source.count(),
-        failed=now.failed,
-        hits=now.hits,
-        in_flight=limit.in_flight,
-        waiting=limit.waiting,
-        spent=meter.cost,
-        elapsed=elapsed,
-        pace=progress.pace(limit),
+        total=total,
+        failed=rows.failed,
+        hits=rows.hits,
+        rate=rate(rows.finished, now),
+        retries=layers.retry.after_failures,
+        backing_off=layers.retry.waiting,
+        limit=layers.limit,
+        spent=books.settled,
+        budget=books.budget,
+        cost=layers.meter.cost,
+        unpriced=layers.meter.unpriced,
     )
 
 

@@ -11,7 +11,7 @@ from trivet.client.client import AsyncClient
 from trivet.client.door import Door
 from trivet.client.options import ClientOptions
 from trivet.client.run import AsyncRun, Run
-from trivet.engine.meter import MeterStatistics
+from trivet.client.statistics import ClientStatistics
 from trivet.tasks.task import Task
 from trivet.types import Event, Reply
 
@@ -75,8 +75,8 @@ class Client:
         """Run a coroutine where this client lives, and wait for it."""
         return self._door.call(work)
 
-    def statistics(self) -> list[MeterStatistics]:
-        """Counts so far."""
+    def statistics(self) -> ClientStatistics:
+        """Counts so far; see `AsyncClient.statistics`."""
         return self.asynchronous.statistics()
 
     def close(self) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from trivet.client.run import AsyncRun
-from trivet.engine.limit import MOST, Limits, LimitStatistics
-from trivet.engine.meter import MeterStatistics
+from trivet.client.statistics import ClientStatistics
+from trivet.engine.limit import MOST, Limits
 from trivet.engine.send import SendConfig
 from trivet.engine.stack import Clocks, Stack, StackConfig
+from trivet.engine.statistics import StackStatistics, together
 from trivet.errors import SettingsError, TaskError
 from trivet.jobs.job import Job, JobConfig, check_columns
 from trivet.jobs.runner import RunnerConfig
@@ -108,7 +109,8 @@ class AsyncClient:
         self._tags = dict(tags or {})
         self._store: Store | None = open_store(cache)
         self._transport = transport or open_transport(proxies())
-        self._stacks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Stack] = weakref.WeakKeyDictionary()
+        self._stacks: dict[asyncio.AbstractEventLoop, Stack] = {}
+        self._past: list[StackStatistics] = []  # of event loops that are over, as one
         self._runs: weakref.WeakSet[AsyncRun] = weakref.WeakSet()
         self._closed = False
 
@@ -218,15 +220,26 @@ class AsyncClient:
         loop = asyncio.get_running_loop()
         stack = self._stacks.get(loop)
         if stack is None:
-            stack = self._stacks[loop] = Stack(
-                self._config,
-                transport=self._transport,
-                store=self._store,
-                account=self.account,
-                prices=self.prices,
-                clocks=Clocks(now=time.time, today=today, draw=random.random),
-            )
+            self._sweep()
+            stack = self._stacks[loop] = self._new_stack()
         return stack
+
+    def _new_stack(self) -> Stack:
+        return Stack(
+            self._config,
+            transport=self._transport,
+            store=self._store,
+            account=self.account,
+            prices=self.prices,
+            clocks=Clocks(now=time.time, today=today, draw=random.random),
+        )
+
+    def _sweep(self) -> None:
+        """Let go of event loops that are over, but for what they counted."""
+        for loop in [loop for loop in list(self._stacks) if loop.is_closed()]:
+            ended = self._stacks.pop(loop, None)
+            if ended is not None:
+                self._past = [together([*self._past, ended.statistics()])]
 
     @property
     def concurrency(self) -> int:
@@ -237,14 +250,24 @@ class AsyncClient:
         """Whether more requests waiting would be of use, for whoever has rows to ask about."""
         return self._stack().wants_more()
 
-    def statistics(self) -> list[MeterStatistics]:
-        """Counts so far, one entry for each event loop that used this client."""
-        return [stack.statistics()[0] for stack in self._stacks.values()]
+    def statistics(self) -> ClientStatistics:
+        """Counts so far, over all event loops that used this client."""
+        parts = [*self._past, *(stack.statistics() for stack in list(self._stacks.values()))]
+        layers = together(parts or [self._new_stack().statistics()])
+        return ClientStatistics(
+            meter=layers.meter,
+            shelf=layers.shelf,
+            coalesce=layers.coalesce,
+            retry=layers.retry,
+            limit=layers.limit,
+            budget=self.account.statistics(),
+            transport=self._transport.statistics(),
+            store=None if self._store is None else self._store.statistics(),
+        )
 
-    def moment(self) -> tuple[MeterStatistics, LimitStatistics]:
+    def moment(self) -> StackStatistics:
         """What the layers of the running loop count, for progress."""
-        meter, _, limit = self._stack().statistics()
-        return meter, limit
+        return self._stack().statistics()
 
     async def flush(self) -> None:
         """Return when every answer kept so far would survive the death of this process."""

@@ -69,6 +69,9 @@ class Coalesce:
         """Counts now and so far."""
         return CoalesceStatistics(flights=len(self._flights), joined=self._joined)
 
+    def __repr__(self) -> str:
+        return f"Coalesce(flights={len(self._flights)}, joined={self._joined})"
+
 
 def _coalesced(reply: Reply) -> Reply:
     # what another process brought has no cost here; the meter knows its worth

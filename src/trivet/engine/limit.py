@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
+from trivet.engine import log
 from trivet.engine.attempts import CancelledInQueue, Interrupted
-from trivet.errors import ProviderError, RequestError, SettingsError, TransportError
-from trivet.limits.backoff import is_refusal
+from trivet.errors import PauseError, ProviderError, RequestError, SettingsError, TransportError
+from trivet.limits.backoff import PATIENCE, is_refusal, is_too_long
 from trivet.limits.bucket import Bucket
 from trivet.limits.charge import Ratio
 from trivet.limits.governor import Governor, Permit
 from trivet.limits.knee import Knee
-from trivet.types import Reply, Request
+from trivet.types import RateLimits, Reply, Request
+from trivet.wording import seconds as in_words
 
 MOST = 5000
 """Requests at once where nothing else bounds them."""
@@ -55,8 +57,9 @@ class Limits:
 class LimitStatistics(Struct, frozen=True, kw_only=True):
     """Now: requests in flight, waiting, and allowed at once; so far: permits given and refusals met.
 
-    Of the model asked most: requests and tokens let through a minute of late, and the limits of both as far
-    as they are known, the user's caps among them.
+    `oldest_wait`: seconds that the first in line has waited. Of the model asked most: requests and tokens let
+    through a minute of late, the limits of both as far as they are known, the user's caps among them, and
+    the seconds for which the provider has `paused` it.
     """
 
     in_flight: int
@@ -68,19 +71,66 @@ class LimitStatistics(Struct, frozen=True, kw_only=True):
     tokens_a_minute: float = 0.0
     limit_requests: float | None = None
     limit_tokens: float | None = None
+    oldest_wait: float = 0.0
+    paused: float = 0.0
 
 
 class _Line:
-    """Requests of one model and tier, in the order they came."""
+    """Requests of one model and tier, in the order they came: who waits, for how many tokens, since when."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
+        self.model = model
         self.governor = Governor()
         self.ratio = Ratio()
-        self.waiters: deque[tuple[asyncio.Future[Permit], float]] = deque()
+        self.waiters: deque[tuple[asyncio.Future[Permit], float, float]] = deque()
         self.permits = 0
+        self._closed_until = -math.inf
 
     def charge(self, request: Request) -> float:
         return self.ratio.charge(_characters(request), request.max_output)
+
+    def close(self, seconds: float, now: float) -> int:
+        """Nobody waits for a pause of so many seconds: how many in line were told."""
+        self._closed_until = now + seconds
+        told = 0
+        for turn, _, since in self.waiters:
+            if not turn.done():
+                turn.set_exception(self._too_long(seconds, now - since))
+                told += 1
+        self.waiters.clear()
+        return told
+
+    def since(self) -> float | None:
+        """Since when the first in line has waited, if anybody does."""
+        try:
+            return self.waiters[0][2]
+        except IndexError:
+            return None
+
+    def check(self, now: float) -> None:
+        """Raise while the provider is not to be waited for."""
+        left = self.closed(now)
+        if left > 0:
+            raise self._too_long(left)
+
+    def closed(self, now: float) -> float:
+        """Seconds for which the provider is not to be waited for."""
+        return max(0.0, self._closed_until - now)
+
+    def _too_long(self, seconds: float, queued: float = 0.0) -> PauseError:
+        error = PauseError(
+            f"the provider asks to wait {in_words(seconds)} before the next request to {self.model}, and no call waits "
+            f"longer than {in_words(PATIENCE)}: ask again after that"
+        )
+        error.retry_after, error.queued = seconds, queued
+        return error
+
+    def too_late(self, error: RequestError, queued: float) -> PauseError:
+        """The attempt's error, as what it comes to for the caller."""
+        pause = self._too_long(error.retry_after or 0.0, error.queued + queued)
+        pause.limits, pause.possibly_billed = error.limits, error.possibly_billed
+        pause.attempts, pause.usage, pause.cost = error.attempts, error.usage, error.cost
+        return pause
 
 
 class Limit:
@@ -112,6 +162,7 @@ class Limit:
         clock = self._clock = asyncio.get_running_loop().time
         turn = clock()
         line = self._line(request)
+        line.check(turn)
         permit = await self._permit(line, request, turn)
         queued = permit.at - turn
         in_flight = self._in_flight
@@ -119,6 +170,8 @@ class Limit:
             reply = await self._inner(request)
         except RequestError as error:
             self._failed(line, permit, error, in_flight, clock())
+            if is_too_long(error):
+                raise line.too_late(error, queued) from error
             error.queued += queued
             raise
         except Interrupted as cut:
@@ -136,7 +189,7 @@ class Limit:
         key = (request.model, request.tier == "flex")
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line()
+            line = self._lines[key] = _Line(request.model)
         return line
 
     async def _permit(self, line: _Line, request: Request, now: float) -> Permit:
@@ -144,7 +197,7 @@ class Limit:
         if not line.waiters and self._in_flight < self._room() and self._wait(line, tokens, now) <= _SOON:
             return self._grant(line, tokens, now)
         turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        line.waiters.append((turn, tokens))
+        line.waiters.append((turn, tokens, now))
         self._waiting += 1
         self._pump()
         try:
@@ -215,7 +268,7 @@ class Limit:
                 if wait > _SOON:
                     soonest = min(soonest, wait)
                     continue
-                turn, tokens = line.waiters.popleft()
+                turn, tokens, _ = line.waiters.popleft()
                 self._waiting -= 1
                 turn.set_result(self._grant(line, tokens, now))
                 ready.append(line)
@@ -239,23 +292,40 @@ class Limit:
     def _answered(
         self, line: _Line, permit: Permit, request: Request, reply: Reply, in_flight: int, now: float
     ) -> None:
-        if reply.limits is not None:
-            line.governor.told_by(permit, reply.limits)
-            self._told = self._told or line.governor.told
+        self._learn(line, permit, reply.limits)
         if not self._told:
+            before = self._knee.n
             self._knee.answered(now - permit.at, permit.at, in_flight, now)
+            if self._knee.n != before:
+                log.concurrency(self._knee.n)
         if reply.usage is not None:
             line.ratio.seen(_characters(request), reply.usage.input)
 
     def _failed(self, line: _Line, permit: Permit, error: RequestError, in_flight: int, now: float) -> None:
-        if error.limits is not None:
-            line.governor.told_by(permit, error.limits)
-            self._told = self._told or line.governor.told
+        self._learn(line, permit, error.limits)
+        before = self._knee.n, line.governor.paused(now)
         if is_refusal(error):
             self._refused += 1
+        if is_too_long(error):
+            self._waiting -= line.close(error.retry_after or 0.0, now)
+        elif is_refusal(error):
             line.governor.refused(permit, error, now, self._draw())
+            log.pause(line.model, error, before[1], line.governor.paused(now))
         if not self._told and _is_overload(error):
             self._knee.dropped(permit.at, in_flight, now)
+            if self._knee.n != before[0]:
+                log.concurrency(self._knee.n)
+
+    def _learn(self, line: _Line, permit: Permit, limits: RateLimits | None) -> None:
+        if limits is None:
+            return
+        governor = line.governor
+        before = governor.requests.mirror.limit, governor.tokens.mirror.limit
+        governor.told_by(permit, limits)
+        self._told = self._told or governor.told
+        after = governor.requests.mirror.limit, governor.tokens.mirror.limit
+        if after != before:
+            log.limits(line.model, *after)
 
     def wants_more(self) -> bool:
         """Whether more waiting requests would be of use: those there are may all be gone in a moment."""
@@ -263,20 +333,26 @@ class Limit:
 
     def statistics(self) -> LimitStatistics:
         """Counts now and so far."""
-        busiest = max(self._lines.values(), key=lambda line: line.permits, default=None)
-        governor = busiest.governor if busiest is not None else Governor()
-        per_minute = governor.per_minute(self._clock()) if self._clock is not None else (0.0, 0.0)
+        now = self._clock() if self._clock is not None else 0.0
+        lines = list(self._lines.values())  # another thread may ask
+        busiest = max(lines, key=lambda line: line.permits, default=None)
+        pace = (busiest.governor if busiest is not None else Governor()).statistics(now)
         return LimitStatistics(
             in_flight=self._in_flight,
             waiting=self._waiting,
             permits=self._permits,
             refused=self._refused,
             concurrency=self._room(),
-            requests_a_minute=per_minute[0],
-            tokens_a_minute=per_minute[1],
-            limit_requests=_least(governor.requests.mirror.limit, self._limits.rpm),
-            limit_tokens=_least(governor.tokens.mirror.limit, self._limits.tpm),
+            requests_a_minute=pace.requests_a_minute,
+            tokens_a_minute=pace.tokens_a_minute,
+            limit_requests=_least(pace.limit_requests or pace.found_requests, self._limits.rpm),
+            limit_tokens=_least(pace.limit_tokens, self._limits.tpm),
+            oldest_wait=max((now - since for line in lines if (since := line.since()) is not None), default=0.0),
+            paused=max(pace.paused, busiest.closed(now) if busiest is not None else 0.0),
         )
+
+    def __repr__(self) -> str:
+        return f"Limit(in_flight={self._in_flight}, waiting={self._waiting}, concurrency={self._room()})"
 
 
 def _characters(request: Request) -> int:

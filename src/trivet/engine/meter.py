@@ -100,3 +100,6 @@ class Meter:
             saved=self._saved,
             unpriced=self._unpriced,
         )
+
+    def __repr__(self) -> str:
+        return f"Meter(requests={self._requests}, under_way={self._under_way}, cost=${self._cost:f})"

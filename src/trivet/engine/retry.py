@@ -6,12 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from trivet.engine import log
 from trivet.engine.attempts import Interrupted, total
 from trivet.errors import ProviderError, RequestError
 from trivet.limits.backoff import Backoff, is_refusal
 from trivet.types import Attempt, Reply, Request
+
+
+class RetryStatistics(Struct, frozen=True, kw_only=True):
+    """Requests sent again so far, after refusals for pace and after other failures; those in a back-off now."""
+
+    after_refusals: int
+    after_failures: int
+    waiting: int
 
 
 @dataclass(slots=True)
@@ -42,6 +52,7 @@ class Retry:
         self._backoff = backoff
         self._draw = draw
         self._reached = False
+        self._after_refusals = self._after_failures = self._waiting = 0
 
     async def __call__(self, request: Request) -> Reply:
         """The first reply that comes; attempts, waits for permits and costs of all attempts are added up."""
@@ -60,7 +71,9 @@ class Retry:
                             total(past.attempts),
                         )
                         raise
-                await asyncio.sleep(delay)
+                    log.retry(request, error, delay)
+                    self._count(error)
+                await self._back_off(delay)
         except asyncio.CancelledError as cancelled:
             now = cancelled if isinstance(cancelled, Interrupted) else Interrupted()
             raise Interrupted(
@@ -76,6 +89,29 @@ class Retry:
             reached=self._reached,
             draw=self._draw(),
         )
+
+    def _count(self, error: RequestError) -> None:
+        if is_refusal(error):
+            self._after_refusals += 1
+        else:
+            self._after_failures += 1
+
+    async def _back_off(self, seconds: float) -> None:
+        self._waiting += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._waiting -= 1
+
+    def statistics(self) -> RetryStatistics:
+        """Counts now and so far."""
+        return RetryStatistics(
+            after_refusals=self._after_refusals, after_failures=self._after_failures, waiting=self._waiting
+        )
+
+    def __repr__(self) -> str:
+        retries = self._after_refusals + self._after_failures
+        return f"Retry(retries={retries}, waiting={self._waiting})"
 
     def _with_past(self, past: _Past, reply: Reply) -> Reply:
         self._reached = True

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.errors import MachineError
@@ -58,6 +59,16 @@ def decode(entry: bytes) -> tuple[Reply, float] | None:
         return None
 
 
+class ShelfStatistics(Struct, frozen=True, kw_only=True):
+    """Replies handed out and kept; entries that were found and not handed out: too old, not accepted, damaged."""
+
+    hits: int
+    kept: int
+    stale: int
+    unaccepted: int
+    damaged: int
+
+
 class Shelf:
     """Puts replies into a store and finds them again. `now`: the wall clock, Unix time."""
 
@@ -65,7 +76,7 @@ class Shelf:
         self._store = store
         self._ttl = ttl
         self._now = now
-        self._damage_reported = False
+        self._hits = self._kept = self._stale = self._unaccepted = self._damaged = 0
         self._broken: MachineError | None = None
 
     async def find(self, request: Request) -> Reply | None:
@@ -84,15 +95,18 @@ class Shelf:
         """The reply of an entry, if it is whole, young enough and accepted by the request."""
         found = decode(entry)
         if found is None:
-            if not self._damage_reported:
-                self._damage_reported = True
+            self._damaged += 1
+            if self._damaged == 1:
                 log.warning("a cache entry is damaged or of another version; it counts as a miss")
             return None
         reply, stored_at = found
         if self._ttl is not None and self._now() - stored_at > self._ttl:
+            self._stale += 1
             return None
         if request.accept(reply) is not None:
+            self._unaccepted += 1
             return None
+        self._hits += 1
         return replace(reply, source="cache", stored_at=stored_at, cost=Decimal(0))
 
     async def keep(self, request: Request, reply: Reply) -> None:
@@ -104,5 +118,19 @@ class Shelf:
             return
         try:
             await self._store.put(request.key, encode(reply, self._now()))
+            self._kept += 1
         except MachineError as error:
             self._broken = error
+
+    def statistics(self) -> ShelfStatistics:
+        """Counts so far."""
+        return ShelfStatistics(
+            hits=self._hits,
+            kept=self._kept,
+            stale=self._stale,
+            unaccepted=self._unaccepted,
+            damaged=self._damaged,
+        )
+
+    def __repr__(self) -> str:
+        return f"Shelf(hits={self._hits}, kept={self._kept})"

@@ -2,6 +2,8 @@
 
 Outermost first:
 
+0. *telemetry*, where the program has set up OpenTelemetry: around everything, so that a span is as long as its caller
+   waits. Elsewhere it hands the call on, and costs nothing.
 1. *meter* sees everything, hits and failures included, so that nothing is missing from a figure.
 2. *cache* comes before anything that costs: a hit takes no permit and no money.
 3. *coalesce* below it: what is not on the shelf but already on its way is waited for, not asked twice. A
@@ -30,16 +32,18 @@ from msgspec.structs import replace
 
 from trivet.engine.budget import Budget
 from trivet.engine.cache import Cache
-from trivet.engine.coalesce import Coalesce, CoalesceStatistics, Landing
+from trivet.engine.coalesce import Coalesce, Landing
 from trivet.engine.deadline import Deadline
 from trivet.engine.flights import Flights, landing
 from trivet.engine.keep import Keep
 from trivet.engine.lease import Lease
-from trivet.engine.limit import MOST, Limit, Limits, LimitStatistics
-from trivet.engine.meter import Meter, MeterStatistics
+from trivet.engine.limit import MOST, Limit, Limits
+from trivet.engine.meter import Meter
 from trivet.engine.retry import Retry
 from trivet.engine.send import Send, SendConfig
 from trivet.engine.shelf import Shelf
+from trivet.engine.statistics import StackStatistics
+from trivet.engine.telemetry import Telemetry
 from trivet.keys import Keys
 from trivet.limits.account import Account
 from trivet.limits.backoff import Backoff
@@ -93,22 +97,23 @@ class Stack:
         self._streams: Flights[Reply] = Flights()
         self._renewing: Flights[None] = Flights()
         self._numbers = itertools.count()
-        shelf = Shelf(store, config.ttl, clocks.now)
+        shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
         call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw)
         call = Budget(call, account, prices, clocks.today)
-        call = Retry(call, config.backoff, clocks.draw)
+        call = self._retry = Retry(call, config.backoff, clocks.draw)
         call = Keep(call, shelf)
         if isinstance(store, RedisStore):
             call = Lease(call, store.leases, shelf, self._renewing, clocks.draw)
         call = Deadline(call, config.deadline)
         call = self._coalesce = Coalesce(call, self._flights)
         call = Cache(call, shelf, Keys(config.endpoint))
-        self._meter = Meter(call, prices, clocks.today)
+        call = self._meter = Meter(call, prices, clocks.today)
+        self._call = Telemetry(call, config.endpoint)
 
     async def __call__(self, request: Request) -> Reply:
         """One request through every layer."""
-        return await self._meter(request)
+        return await self._call(request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """One request, its events as they come; the last one carries the whole reply.
@@ -140,6 +145,15 @@ class Stack:
         """Whether more requests waiting would be of use."""
         return self._limit.wants_more()
 
-    def statistics(self) -> tuple[MeterStatistics, CoalesceStatistics, LimitStatistics]:
-        """Counts of the layers that have any."""
-        return self._meter.statistics(), self._coalesce.statistics(), self._limit.statistics()
+    def statistics(self) -> StackStatistics:
+        """Counts of the layers."""
+        return StackStatistics(
+            meter=self._meter.statistics(),
+            shelf=self._shelf.statistics(),
+            coalesce=self._coalesce.statistics(),
+            retry=self._retry.statistics(),
+            limit=self._limit.statistics(),
+        )
+
+    def __repr__(self) -> str:
+        return f"Stack({self._meter!r}, {self._limit!r})"

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from trivet import __version__
 from trivet.errors import DataError, MachineError, RunError
-from trivet.jobs import results, runs
+from trivet.jobs import log, results, runs
 from trivet.jobs.durability import GroupSync, sync_path
 from trivet.jobs.feed import feed
 from trivet.jobs.intents import Sent, Unbilled, spent
@@ -115,7 +115,17 @@ class Job:
         if config.durable:
             sync_path(folder)
             sync_path(folder.parent)
-        return cls(config, source, folder, ledger, resumed=found is not None)
+        job = cls(config, source, folder, ledger, resumed=found is not None)
+        log.begins(
+            folder.name,
+            task=config.task_name,
+            model=config.model,
+            provider=config.provider,
+            resumed=job.resumed,
+            finished_before=job.finished_before,
+            lost=job.lost,
+        )
+        return job
 
     async def rows(self) -> AsyncIterator[Row]:
         """The rows still to be asked."""
@@ -174,9 +184,13 @@ class Job:
                 results=str(path),
             )
             runs.finish(self.folder, summary, now)
+            log.ends(summary)
         finally:
             self.close()
         return summary
+
+    def __repr__(self) -> str:
+        return f"Job({str(self.folder)!r}, finished_before={self.finished_before})"
 
     def close(self) -> None:
         """Let go of the run; it can be resumed."""

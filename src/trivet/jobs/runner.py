@@ -22,6 +22,7 @@ from trivet.errors import (
     TransportError,
     WithdrawnError,
 )
+from trivet.jobs import log
 from trivet.jobs.alike import Alike
 from trivet.jobs.recording import Outcome, outcome_of, record_of
 from trivet.jobs.sources import Row
@@ -139,6 +140,7 @@ class Runner:
         self.stopped = self.stopped or reason
         if self._stopping.is_set():
             return
+        log.stops(reason)
         self._stopping.set()
         while not self._rows.empty():
             self._rows.get_nowait()
@@ -256,6 +258,9 @@ class Runner:
                 id=identity, n=row.n, row=row.data, output=outcome.output, error=failure, reply=outcome.reply
             )
             await self._publish(result)
+
+    def __repr__(self) -> str:
+        return f"Runner(started={self._started}, ok={self._ok}, failed={self._failed})"
 
     def progress(self) -> Progress:
         """Counts at this moment."""

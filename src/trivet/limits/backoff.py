@@ -50,6 +50,15 @@ class Backoff:
         return min(self.cap, self.base * 2.0 ** min(nth - 1, 30)) * (1.0 - self.jitter * draw)
 
 
+PATIENCE = 600.0
+"""Seconds; a provider that asks for a longer wait is not waited for, but told about."""
+
+
+def is_too_long(error: RequestError) -> bool:
+    """The provider may answer a later attempt, but so late that the caller should know instead of wait."""
+    return error.retryable and error.retry_after is not None and error.retry_after > PATIENCE
+
+
 def is_refusal(error: RequestError) -> bool:
     """The provider refused for pace: nothing was wrong with the request, and nothing was billed."""
     return isinstance(error, ProviderError) and error.status == 429 and error.retryable

@@ -34,6 +34,25 @@ PLENTY = 0.5
 AFTER_S, GAP_S = 1.0, 0.01
 
 
+class GovernorStatistics(Struct, frozen=True, kw_only=True):
+    """Of one model: what was let through a minute of late, the limits as told, our shares of them, and the pause.
+
+    `found_requests`: a minute, found from refusals where no limit is told; `tokens_ceiling`: tokens a minute that the
+    rule of growth allows; `paused`: seconds until the end of a
+    `Retry-After`, 0 when there is none. What is not known, or not bounded, is None.
+    """
+
+    requests_a_minute: float
+    tokens_a_minute: float
+    limit_requests: float | None
+    limit_tokens: float | None
+    found_requests: float | None
+    requests_share: float
+    tokens_share: float
+    tokens_ceiling: float | None
+    paused: float
+
+
 class Permit(Struct, frozen=True, kw_only=True):
     """What one request took: its tokens, when, and where that stood in the mirrors."""
 
@@ -195,6 +214,30 @@ class Governor:
         if left[kind] > PLENTY:
             return None
         return self.requests if kind == "requests" else self.tokens
+
+    def paused(self, now: float) -> float:
+        """Seconds until the provider's pause is over; 0 when there is none."""
+        return max(0.0, self._open_at - now)
+
+    def statistics(self, now: float) -> GovernorStatistics:
+        """The pace at this moment, and what it comes from."""
+        requests, tokens = self.per_minute(now)
+        ceiling, found = self.ramp.ceiling(now), math.inf if self.told else 60 * self.found.rate(now)
+        return GovernorStatistics(
+            requests_a_minute=requests,
+            tokens_a_minute=tokens,
+            limit_requests=self.requests.mirror.limit,
+            limit_tokens=self.tokens.mirror.limit,
+            found_requests=None if math.isinf(found) else found,
+            requests_share=self.requests.share.share(now),
+            tokens_share=self.tokens.share.share(now),
+            tokens_ceiling=None if math.isinf(ceiling) else ceiling,
+            paused=self.paused(now),
+        )
+
+    def __repr__(self) -> str:
+        limits = self.requests.mirror.limit, self.tokens.mirror.limit
+        return f"Governor(limit_requests={limits[0]}, limit_tokens={limits[1]})"
 
     def per_minute(self, now: float) -> tuple[float, float]:
         """Requests and tokens let through a minute, of late."""

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import math
 
+from msgspec import Struct
+
 START = 16
 STEP = 1.25
 DOUBLE = 2.0
@@ -35,6 +37,14 @@ FULL = 0.8
 CALM_S = 1.0
 DRIFT = 1.33
 PATIENCE = 64  # epochs between trials at most
+
+
+class KneeStatistics(Struct, frozen=True, kw_only=True):
+    """Requests at once now, the number that was best so far, and its latency in seconds where it is known."""
+
+    concurrency: int
+    best: int
+    latency: float | None
 
 
 class Knee:
@@ -59,6 +69,10 @@ class Knee:
     def n(self) -> int:
         """Requests at once."""
         return self._n
+
+    def statistics(self) -> KneeStatistics:
+        """What is tried, and what was learned."""
+        return KneeStatistics(concurrency=self._n, best=self._at, latency=self._latency)
 
     def answered(self, latency: float, sent: float, in_flight: int, now: float) -> None:
         """A reply came; `in_flight`: how many were when it was sent, itself included."""
