@@ -12,6 +12,7 @@ from trivet import tokens
 from trivet.linting import contract, waste, words
 from trivet.linting.document import Block, parse
 from trivet.linting.mask import BLOCK, FIELD, MARK, Masks, fields, is_labels
+from trivet.linting.measure import GAP
 from trivet.linting.result import Finding
 from trivet.linting.shorter import MOST, About
 
@@ -191,14 +192,15 @@ def _order(source: str, about: About) -> Iterator[Finding]:
     if about.where != "prompt":
         return
     constant = about.meter.constant(source)
-    head, varying, rest = constant.partition("\0")
-    after = sum(tokens.count(piece) for piece in rest.split("\0") if piece)
+    head, varying, rest = constant.partition(GAP)
+    after = sum(tokens.count(piece) for piece in rest.split(GAP) if piece)
     if not varying or after < 12:
         return
     before = tokens.count(head)
-    first = next(
-        found for found in FIELD.finditer(BLOCK.sub("", source)) if not (about.labels and is_labels(found.group()))
-    )
+    open_fields = FIELD.finditer(BLOCK.sub("", source))
+    first = next((each for each in open_fields if not (about.labels and is_labels(each.group()))), None)
+    if first is None:
+        return
     total = before + after
     worth = (
         f"{total:,} tokens could be a cached prefix, {before:,} can now"

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from trivet.errors import TaskError, UsageError
 from trivet.linting import advice
 from trivet.linting.mask import FIELD
-from trivet.linting.measure import Meter
+from trivet.linting.measure import GAP, Meter
 from trivet.linting.result import Finding, Lint
 from trivet.linting.shorter import MOST, About, shorten, speaks_english
 from trivet.prices.book import standard_book
@@ -133,7 +133,7 @@ def _of_request(task: Task, about: About, schema: Any, meter: Meter) -> list[Fin
         found.append(advice.uncapped(about))
     if isinstance(schema, Mapping):
         found += advice.of_schema(schema, f"{task.instructions or ''} {task.prompt}")
-    head = meter.constant(task.prompt).partition("\0")[0]
+    head = meter.constant(task.prompt).partition(GAP)[0]
     near = advice.near_cacheable(meter.count(task.instructions or "") + meter.count(head))
     return [*found, near] if near else found
 
@@ -166,7 +166,7 @@ def _placed(findings: list[Finding], task: Task, where: str) -> list[Finding]:
 
 
 def _nearest(below: list[str], text: str) -> int:
-    for size in (60, 40, 24, 12):
+    for size in (60, 40, 24, 12, 9):
         for number, line in enumerate(below):
             if text[:size].split("\n")[0] and text[:size].split("\n")[0] in line:
                 return number

@@ -21,7 +21,10 @@ FIELD = re.compile(
     r"|\[[A-Z][A-Z_ ]{2,40}\](?!\()",  # [INSERT TEXT]
     re.DOTALL,
 )
-BLOCK = re.compile(r"\{%-?\s*raw\b.{0,20000}?\bendraw\s*-?%\}|\{%(?:(?!\{%|%\}).){0,2000}+%\}|\{#(?:(?!\{#|#\}).){0,5000}+#\}", re.DOTALL)
+BLOCK = re.compile(
+    r"\{%-?\s*raw\b.{0,20000}?\bendraw\s*-?%\}|\{%(?:(?!\{%|%\}).){0,2000}+%\}|\{#(?:(?!\{#|#\}).){0,5000}+#\}",
+    re.DOTALL,
+)
 
 _PROTECTED = re.compile(
     "|".join(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from trivet.linting import contract, phrases, waste, words
 from trivet.linting.document import Block, Sentence, parse, render, renumbered
 from trivet.linting.mask import MARK, Masks, fields, is_labels
-from trivet.linting.measure import Meter
+from trivet.linting.measure import GAP, Meter
 from trivet.linting.result import Finding
 
 _ROUNDS = 6
@@ -354,7 +354,7 @@ def _safe(source: str, new: str, about: About) -> bool:
     def rows(found: Counter[str]) -> Counter[str]:
         return Counter({name: times for name, times in found.items() if not (about.labels and is_labels(name))})
 
-    return bool(words.words(about.meter.constant(new).replace("\0", " "))) and rows(before) == rows(after)
+    return bool(words.words(about.meter.constant(new).replace(GAP, " "))) and rows(before) == rows(after)
 
 
 def _without_line(found: Finding) -> Finding:
