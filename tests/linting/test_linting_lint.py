@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import trivet
@@ -184,7 +184,7 @@ PARTS = [
 
 
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_mixture_gets_no_longer_and_is_mended_once(parts: list[str]) -> None:
     text = "".join(parts)
     if not text.strip():
@@ -196,7 +196,7 @@ def test_any_mixture_gets_no_longer_and_is_mended_once(parts: list[str]) -> None
 
 
 @given(st.text(min_size=1, max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_can_be_linted(text: str) -> None:
     if text.strip():
         assert fields(lint_text(text).prompt) == fields(text)
