@@ -27,6 +27,7 @@ NAMES = [
     "Usage",
     "compare",
     "errors",
+    "lint",
     "sim",
 ]
 

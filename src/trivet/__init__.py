@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trivet.comparison.result import Comparison as Comparison
     from trivet.engine.limit import Limits as Limits
     from trivet.jobs.runner import Result as Result
+    from trivet.linting.lint import lint as lint
     from trivet.summary import Summary as Summary
     from trivet.tasks.labels import Labels as Labels
     from trivet.tasks.schema import Schema as Schema
@@ -47,6 +48,7 @@ _HOMES = {
     "Text": "trivet.tasks.text",
     "Usage": "trivet.types",
     "compare": "trivet.comparison.compare",
+    "lint": "trivet.linting.lint",
 }
 _ROOMS = ("errors", "sim")
 
@@ -68,6 +70,7 @@ __all__ = [
     "Usage",
     "compare",
     "errors",
+    "lint",
     "sim",
 ]
 

@@ -147,6 +147,36 @@ def compare(
     raise typer.Exit(execute(o.pick(CompareOptions, given)))
 
 
+@app.command(epilog="Example: trivet lint task.toml --variant verbose")
+def lint(
+    task: Annotated[
+        str,
+        typer.Argument(metavar="TASK", help="A task file (.toml), a prompt file, or - for stdin.", show_default=False),
+    ],
+    variant: o.Variant = None,
+    model: o.Model = None,
+    write: Annotated[
+        str | None,
+        typer.Option("--write", metavar="NAME", help="Add the shorter prompt to the task file as this variant."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where anything is found.")] = False,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Ask a model for a shorter prompt, too; costs it.")
+    ] = False,
+    sim: o.Sim = False,
+    base_url: o.BaseUrl = None,
+    budget: o.Budget = None,
+    timeout: o.Timeout = None,
+    allow_code: o.AllowCode = False,
+    as_json: o.Json = False,
+) -> None:
+    """What wastes tokens in a prompt, and the shorter prompt, as a diff; offline, and nothing is changed."""
+    given = locals()
+    from trivet.cli.lint import LintOptions, execute
+
+    raise typer.Exit(execute(o.pick(LintOptions, given)))
+
+
 @app.command(epilog="Example: trivet join runs/tickets-1 runs/tickets-2 -o results.jsonl")
 def join(
     folders: Annotated[

@@ -39,6 +39,13 @@ def variants(path: str | PathLike[str], *, allow_code: bool = False) -> dict[str
     return {name: Task(**build(of_variant(definition, name), allow_code=allow_code)) for name in names(definition)}
 
 
+def differences(path: str | PathLike[str], variant: str) -> dict[str, Any]:
+    """What a variant's own table in the file holds; nothing for the task itself."""
+    definition = _read(path)
+    of_variant(definition, variant)
+    return dict(definition.document.get("variants", {}).get(variant, {}))
+
+
 def override(
     task: Task,
     *,

@@ -1,0 +1,1 @@
+"""What wastes tokens in a prompt, and the shorter prompt."""
