@@ -18,8 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from trivet import sim
+
+# A loaded machine is no failure; CI draws the same examples every time, everybody else draws new ones.
+settings.register_profile(
+    "trivet",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+settings.load_profile("trivet")
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "triage"
