@@ -28,7 +28,7 @@ async def main(url, simulated, cache, keys):
             asked = [group.create_task(client.respond(f"ticket {n}")) for n in range(int(keys))]
             print("asking", flush=True)
         replies = [task.result() for task in asked]
-        meter = client.statistics()[0]
+        meter = client.statistics().meter
         print(json.dumps({"sources": [reply.source for reply in replies], "texts": [reply.text for reply in replies],
                           "cost": str(meter.cost), "saved": str(meter.saved), "attempts": meter.attempts}))
 
