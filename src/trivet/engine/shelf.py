@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -89,24 +90,33 @@ class Shelf:
         if self._broken is not None:
             raise self._broken.copy()
         entry = await self._store.get(request.key)
-        return None if entry is None else self.read(request, entry)
+        if entry is None:
+            return None
+        found = self._judge(request, entry)
+        if isinstance(found, Reply):
+            self._hits += 1
+            return found
+        self._stale += found == "stale"
+        self._unaccepted += found == "unaccepted"
+        self._damaged += found == "damaged"
+        if found == "damaged" and self._damaged == 1:
+            log.warning("a cache entry is damaged or of another version; it counts as a miss")
+        return None
 
     def read(self, request: Request, entry: bytes) -> Reply | None:
-        """The reply of an entry, if it is whole, young enough and accepted by the request."""
+        """The reply of an entry that was found in another way, as often as need be: it is not counted."""
+        found = self._judge(request, entry)
+        return found if isinstance(found, Reply) else None
+
+    def _judge(self, request: Request, entry: bytes) -> Reply | Literal["damaged", "stale", "unaccepted"]:
         found = decode(entry)
         if found is None:
-            self._damaged += 1
-            if self._damaged == 1:
-                log.warning("a cache entry is damaged or of another version; it counts as a miss")
-            return None
+            return "damaged"
         reply, stored_at = found
         if self._ttl is not None and self._now() - stored_at > self._ttl:
-            self._stale += 1
-            return None
+            return "stale"
         if request.accept(reply) is not None:
-            self._unaccepted += 1
-            return None
-        self._hits += 1
+            return "unaccepted"
         return replace(reply, source="cache", stored_at=stored_at, cost=Decimal(0))
 
     async def keep(self, request: Request, reply: Reply) -> None:
