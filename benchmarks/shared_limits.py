@@ -107,7 +107,7 @@ def stretch(server: sim.Simulator, stranger: float, processes: list[Process], se
     mean = sum(got) / len(got)
     return {
         "used": (arrived - refused) / left,
-        "refused": refused / arrived,
+        "refused": refused / max(1, arrived),
         "least": min(got) / mean if mean else 0.0,
         "most": max(got) / mean if mean else 0.0,
     }
