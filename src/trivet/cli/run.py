@@ -230,7 +230,7 @@ def _moment(
     rate: Callable[[int, float], float],
     now: float,
 ) -> progress.Moment:
-    rows, layers, books = runner.progress(), calls.moment(), calls.account.statistics()
+    rows, layers, books = runner.progress(), calls.moment(), calls.books()
     return progress.Moment(
         finished=rows.finished,
         before=job.finished_before,

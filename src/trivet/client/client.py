@@ -29,7 +29,7 @@ from trivet.jobs.runner import RunnerConfig
 from trivet.jobs.select import Selection, select
 from trivet.jobs.sources import open_source
 from trivet.jobs.unkept import Unkept
-from trivet.limits.account import Account
+from trivet.limits.account import Account, AccountStatistics
 from trivet.limits.backoff import Backoff
 from trivet.prices.book import standard_book
 from trivet.settings import duration, endpoint, money, proxies
@@ -117,6 +117,7 @@ class AsyncClient:
         self.together = open_together(shared, cache, self.endpoint, self.account.budget, budget_name)
         self._budget_name = budget_name
         self._shared_account: SharedAccount | None = None
+        self._named_account: SharedAccount | None = None
         self._transport = transport or open_transport(proxies())
         self._stacks: dict[asyncio.AbstractEventLoop, Stack] = {}
         self._past: list[StackStatistics] = []  # of event loops that are over, as one
@@ -257,7 +258,12 @@ class AsyncClient:
             return self._shared_account
         if self.together is None or self._budget_name is None or self.account.budget is None:
             return self.account
-        return self.together.account(self._budget_name, self.account.budget)
+        self._named_account = self.together.account(self._budget_name, self.account.budget)
+        return self._named_account
+
+    def books(self) -> AccountStatistics:
+        """The books of the budget; of one that is shared, as they were last seen."""
+        return (self._shared_account or self._named_account or self.account).statistics()
 
     def share_budget(self, account: SharedAccount) -> None:
         """Spend from this account, and not from one of this client's own; before the first call."""
@@ -282,7 +288,7 @@ class AsyncClient:
             coalesce=layers.coalesce,
             retry=layers.retry,
             limit=layers.limit,
-            budget=self.account.statistics(),
+            budget=self.books(),
             transport=self._transport.statistics(),
             store=None if self._store is None else self._store.statistics(),
         )
