@@ -52,6 +52,7 @@ soak: dev-setup ## the tests that take minutes
 bench: dev-setup ## the benchmarks, each against its control
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/limit_tracking.py
+	$(BIN)/python benchmarks/shared_limits.py
 
 clean: ## remove what can be made again; runs and caches of answers stay
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

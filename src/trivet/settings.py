@@ -5,6 +5,7 @@ The only module that reads `os.environ`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -106,6 +107,11 @@ class Endpoint:
         """Whose answers these are; the API key is never part of it."""
         return f"{self.organization or ''}\n{self.project or ''}"
 
+    def account(self) -> str:
+        """Names the server and whose account it is there, by a digest that tells neither; the key is part of it."""
+        parts = (self.base_url.rstrip("/"), self.api_key or "", self.organization or "", self.project or "")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
     def headers(self) -> dict[str, str]:
         """Headers of every request to this server."""
         from trivet import __version__
@@ -192,3 +198,14 @@ def _home() -> Path:
 def default_cache_url() -> str:
     """Where the command line keeps answers unless told otherwise."""
     return _variable("TRIVET_CACHE") or f"sqlite:///{cache_folder() / 'cache.db'}"
+
+
+def shared_url(shared: str | None, cache: str | None) -> str | None:
+    """The Redis through which limits are shared: the one that is named, or `TRIVET_SHARED`, or that of the cache.
+
+    `off` is for none, whatever the environment or the cache say.
+    """
+    url = shared or _variable("TRIVET_SHARED")
+    if url is None and cache is not None and cache.lower().startswith(("redis://", "rediss://")):
+        url = cache
+    return None if url is None or url == "off" else url

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from billing_fakes import BillingProvider
 from engine_fakes import (
     DAY,
     After,
-    Outcome,
     ScriptedTransport,
     all_of,
     broken,
@@ -29,12 +29,14 @@ from engine_fakes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trivet.engine.attempts import CancelledInQueue
+from trivet.engine.budget import Budget
 from trivet.engine.limit import Limits
 from trivet.errors import BudgetError, RequestError, TransportError
 from trivet.limits.account import Account, Room
 from trivet.limits.backoff import Backoff
 from trivet.prices.book import standard_book
-from trivet.types import HttpCall, HttpReply, Reply, Usage
+from trivet.types import HttpCall, Reply, Request, Usage
 
 
 class WatchedAccount(Account):
@@ -56,41 +58,6 @@ class WatchedAccount(Account):
         """Check after."""
         super().settle(reserved, actual)
         self._check()
-
-
-class BillingProvider(ScriptedTransport):
-    """Draws every outcome, and keeps the true bill: some failures are billed without saying so."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(answer=self._draw)
-        self._random = random.Random(seed)
-        self.bill = Decimal(0)
-
-    def _draw(self, call: HttpCall) -> Outcome:
-        draw = self._random
-        most_in, most_out = len(call.body) + 256, 16
-        usage = Usage(input=draw.choice([1, draw.randint(1, most_in), most_in]), output=draw.choice([0, 3, most_out]))
-        cost = standard_book().cost(usage, model="gpt-5.4-mini", tier="default", day=DAY)
-        assert cost is not None
-        counts: dict[str, Any] = {"input_tokens": usage.input, "output_tokens": usage.output}
-        outcomes: list[tuple[HttpReply | TransportError, bool]] = [
-            (ok(**counts), True),
-            (ok(**counts), True),
-            (ok("", **counts), True),
-            (ok(usage=None), True),
-            (ok(status="failed", error={"code": "server_error", "message": "x"}, **counts), True),
-            (ok(status="incomplete", incomplete_details={"reason": "max_output_tokens"}, **counts), True),
-            (broken("reset"), True),
-            (broken("connect", sent=False), False),
-            (fault(500), True),
-            (fault(503), False),
-            (refused(draw.choice([1, 7])), False),
-            (fault(400), False),
-        ]
-        outcome, billed = draw.choice(outcomes)
-        if billed:
-            self.bill += cost
-        return After(draw.choice([0.0, 0.1, 1.0, 5.0]), outcome)
 
 
 @settings(max_examples=500, deadline=None)
@@ -130,6 +97,60 @@ def test_neither_the_books_nor_the_true_bill_ever_exceed_the_budget(
         assert provider.bill <= books.settled <= budget
 
     virtual(main())
+
+
+def test_thousands_of_interleavings_through_the_budget_layer_keep_bill_and_books_within_the_budget() -> None:
+    """Calls that end in every way, at every moment, some cut off while they wait or fly."""
+
+    async def main() -> None:
+        for seed in range(3000):
+            await _interleaving(random.Random(seed))
+
+    virtual(main())
+
+
+async def _interleaving(draw: random.Random) -> None:
+    asked = request("00", cacheable=False)
+    most = worst(asked)
+    account = WatchedAccount(most * Decimal(draw.uniform(0.5, 6)))
+    bill = Decimal(0)
+
+    async def attempt(asked: Request) -> Reply:
+        nonlocal bill
+        if draw.random() < 0.3:
+            try:
+                await asyncio.sleep(draw.random())  # for a permit
+            except asyncio.CancelledError:
+                raise CancelledInQueue from None
+        usage = Usage(input=draw.randint(1, len(asked.head) + len(asked.tail) + 256), output=draw.randint(0, 16))
+        cost = standard_book().cost(usage, model=asked.model, tier="default", day=DAY)
+        assert cost is not None
+        end = draw.choice(["reply", "reply", "no usage", "reset", "not sent", "refused", "failed and billed"])
+        if end not in ("not sent", "refused"):
+            bill += cost
+        await asyncio.sleep(draw.choice([0.0, 0.1, draw.random()]))
+        if end in ("reset", "not sent"):
+            raise TransportError(end, kind="reset", sent=end == "reset")
+        if end == "refused":
+            raise RequestError("refused")
+        if end == "failed and billed":
+            error = RequestError("failed")
+            error.usage = usage
+            raise error
+        return Reply(
+            text="x", status="completed", model=asked.model, usage=None if end == "no usage" else usage, tier="default"
+        )
+
+    layer = Budget(attempt, account, standard_book(), lambda: DAY)
+    async with asyncio.TaskGroup() as group:
+        crew = [group.create_task(all_of([layer(asked)])) for _ in range(draw.randint(2, 12))]
+        for task in crew:
+            if draw.random() < 0.2:
+                asyncio.get_running_loop().call_later(draw.random() * 2, task.cancel)
+    books = account.statistics()
+    assert books.reserved == 0
+    assert books.budget is not None
+    assert bill <= books.settled <= books.budget
 
 
 def test_calls_wait_for_reservations_and_all_get_through_one_by_one() -> None:

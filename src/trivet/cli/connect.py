@@ -31,6 +31,7 @@ def server(options: CallOptions) -> Iterator[dict[str, Any]]:
 def client(options: CallOptions, where: dict[str, Any], **more: Any) -> AsyncClient:
     """The client that the options describe; what they leave open is the client's own default."""
     given: dict[str, Any] = {
+        "shared": options.shared,
         "ttl": options.ttl,
         "budget": options.budget,
         "retries": options.retries,

@@ -34,6 +34,10 @@ Cache = Annotated[
         help="Where answers are kept: sqlite:///path, redis://host:6379/0, memory://, off.",
     ),
 ]
+Shared = Annotated[
+    str | None,
+    typer.Option("--shared", metavar="URL", help="Share limits and budget with other processes: redis://host/0."),
+]
 Ttl = Annotated[str | None, typer.Option("--ttl", metavar="7d", help="Answers older than this are asked again.")]
 Budget = Annotated[str | None, typer.Option("--budget", metavar="5.00", help="US dollars that may be spent at most.")]
 Concurrency = Annotated[
@@ -138,6 +142,7 @@ class CallOptions:
     sim: bool = False
     base_url: str | None = None
     cache: str | None = None
+    shared: str | None = None
     ttl: str | None = None
     budget: str | None = None
     concurrency: str | None = None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.show import document, note, say
 from trivet.client.client import AsyncClient, today
 from trivet.client.door import new_loop
+from trivet.engine.shared_account import SharedAccount
 from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig
 from trivet.jobs.rows import Source
@@ -127,8 +129,7 @@ async def _run(
 ) -> tuple[Summary, Exception | None]:
     async with client(options.calls, where, cache=options.calls.cache_url()) as calls:
         job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
-        if job.resumed:
-            calls.account.spend(job.spent(calls.prices, today()))
+        shared = await _account(job, calls, selection)
         if not options.as_json:
             note(_opening(job, task, calls, source))
         if job.lost:
@@ -160,10 +161,30 @@ async def _run(
                     await runner.run(job.rows(), GRACE)
                     showing.cancel()
             summary = job.finish(wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
+            if shared is not None:
+                await shared.close(done=not summary.interrupted)
             await calls.flush()
         finally:
             job.close()
     return summary, runner.stopped
+
+
+async def _account(job: Job, calls: AsyncClient, selection: Selection) -> SharedAccount | None:
+    """Have earlier spend counted: by this process, or where shards share a budget, by their common books."""
+    earlier = job.spent(calls.prices, today()) if job.resumed else Decimal(0)
+    budget = calls.account.budget
+    if calls.together is None or selection.shard is None or budget is None:
+        calls.account.spend(earlier)
+        return None
+    part = "{}/{}".format(*selection.shard)
+    shared = calls.together.account(job.whole, budget, part=part, token=job.token, earlier=earlier)
+    calls.share_budget(shared)
+    try:
+        await shared.open()
+    except BaseException:
+        job.close()
+        raise
+    return shared
 
 
 def _opening(job: Job, task: Task, calls: AsyncClient, source: Source) -> str:
@@ -209,7 +230,7 @@ def _moment(
     rate: Callable[[int, float], float],
     now: float,
 ) -> progress.Moment:
-    rows, layers, books = runner.progress(), calls.moment(), calls.account.statistics()
+    rows, layers, books = runner.progress(), calls.moment(), calls.books()
     return progress.Moment(
         finished=rows.finished,
         before=job.finished_before,

@@ -17,8 +17,10 @@ from typing import Any, Self
 
 from trivet.client.run import AsyncRun
 from trivet.client.statistics import ClientStatistics
+from trivet.client.together import open_together
 from trivet.engine.limit import MOST, Limits
 from trivet.engine.send import SendConfig
+from trivet.engine.shared_account import SharedAccount
 from trivet.engine.stack import Clocks, Stack, StackConfig
 from trivet.engine.statistics import StackStatistics, together
 from trivet.errors import SettingsError, TaskError
@@ -27,7 +29,7 @@ from trivet.jobs.runner import RunnerConfig
 from trivet.jobs.select import Selection, select
 from trivet.jobs.sources import open_source
 from trivet.jobs.unkept import Unkept
-from trivet.limits.account import Account
+from trivet.limits.account import Account, AccountStatistics
 from trivet.limits.backoff import Backoff
 from trivet.prices.book import standard_book
 from trivet.settings import duration, endpoint, money, proxies
@@ -53,12 +55,14 @@ class AsyncClient:
 
     `model`: the default one. `cache`: `"memory://"`, `"sqlite:///path"`, `"redis://host:6379/0"` (shared between
     processes, as are calls under way) or None. `ttl`: how long an answer lives, seconds or text like `"7d"`.
-    `limits`: requests at once and a minute. `budget`: US dollars that this client may spend at most. `retries`: of
-    failures; refusals for pace are waited out besides. `timeout`: seconds for one attempt; `deadline`: seconds for a
-    whole reply. `base_url`, `api_key`, `organization`, `project`: else from `OPENAI_BASE_URL`, `OPENAI_API_KEY`,
-    `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
-    `prices`: US dollars per million tokens of models without a known price, `{"my-model": {"input": "0.1",
-    "output": "0.4"}}`. `simulated`: the identity of a simulated provider at `base_url`.
+    `shared`: the Redis through which processes that use one account share its limits, `"redis://host/0"`; else
+    `TRIVET_SHARED`, else the cache's, if that is one. `limits`: requests at once and a minute. `budget`: US dollars
+    that this client may spend at most, or with a `budget_name` all clients that share the one of that name.
+    `retries`: of failures; refusals for pace are waited out besides. `timeout`: seconds for one attempt;
+    `deadline`: seconds for a whole reply. `base_url`, `api_key`, `organization`, `project`: else from
+    `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`. `prices`: US dollars per million
+    tokens of models without a known price, `{"my-model": {"input": "0.1", "output": "0.4"}}`. `simulated`: the
+    identity of a simulated provider at `base_url`.
 
     Raises `SettingsError` when something is wrong or missing. Opens no connection until the first call.
     """
@@ -68,9 +72,11 @@ class AsyncClient:
         *,
         model: str = DEFAULT_MODEL,
         cache: str | None = "memory://",
+        shared: str | None = None,
         ttl: float | str | None = None,
         limits: Limits | None = None,
         budget: Decimal | float | str | None = None,
+        budget_name: str | None = None,
         retries: int = Backoff().retries,
         timeout: float | str = SendConfig().timeout,
         deadline: float | None = None,
@@ -108,6 +114,10 @@ class AsyncClient:
         self.prices = standard_book().with_overrides(prices) if prices else standard_book()
         self._tags = dict(tags or {})
         self._store: Store | None = open_store(cache)
+        self.together = open_together(shared, cache, self.endpoint, self.account.budget, budget_name)
+        self._budget_name = budget_name
+        self._shared_account: SharedAccount | None = None
+        self._named_account: SharedAccount | None = None
         self._transport = transport or open_transport(proxies())
         self._stacks: dict[asyncio.AbstractEventLoop, Stack] = {}
         self._past: list[StackStatistics] = []  # of event loops that are over, as one
@@ -229,9 +239,10 @@ class AsyncClient:
             self._config,
             transport=self._transport,
             store=self._store,
-            account=self.account,
+            account=self._books(),
             prices=self.prices,
             clocks=Clocks(now=time.time, today=today, draw=random.random),
+            sharing=None if self.together is None else self.together.sharing(),
         )
 
     def _sweep(self) -> None:
@@ -240,6 +251,23 @@ class AsyncClient:
             ended = self._stacks.pop(loop, None)
             if ended is not None:
                 self._past = [together([*self._past, ended.statistics()])]
+
+    def _books(self) -> Account | SharedAccount:
+        """The account of one event loop."""
+        if self._shared_account is not None:
+            return self._shared_account
+        if self.together is None or self._budget_name is None or self.account.budget is None:
+            return self.account
+        self._named_account = self.together.account(self._budget_name, self.account.budget)
+        return self._named_account
+
+    def books(self) -> AccountStatistics:
+        """The books of the budget; of one that is shared, as they were last seen."""
+        return (self._shared_account or self._named_account or self.account).statistics()
+
+    def share_budget(self, account: SharedAccount) -> None:
+        """Spend from this account, and not from one of this client's own; before the first call."""
+        self._shared_account = account
 
     @property
     def concurrency(self) -> int:
@@ -260,7 +288,7 @@ class AsyncClient:
             coalesce=layers.coalesce,
             retry=layers.retry,
             limit=layers.limit,
-            budget=self.account.statistics(),
+            budget=self.books(),
             transport=self._transport.statistics(),
             store=None if self._store is None else self._store.statistics(),
         )
@@ -285,6 +313,8 @@ class AsyncClient:
         if stack is not None:
             await stack.close(CLOSING_GRACE)
         await self._transport.close()
+        if self.together is not None:
+            await self.together.close()
         if self._store is not None:
             await self._store.close()
 

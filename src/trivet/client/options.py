@@ -15,9 +15,11 @@ class ClientOptions(TypedDict, total=False):
 
     model: str
     cache: str | None
+    shared: str | None
     ttl: float | str | None
     limits: Limits | None
     budget: Decimal | float | str | None
+    budget_name: str | None
     retries: int
     timeout: float | str
     deadline: float | None

@@ -16,6 +16,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from trivet.engine.attempts import CancelledInQueue
+from trivet.engine.shared_account import SharedAccount, too_dear
 from trivet.errors import BudgetError, RequestError
 from trivet.limits.account import Account, Room
 from trivet.prices.book import Book
@@ -28,7 +29,7 @@ class Budget:
     def __init__(
         self,
         inner: Callable[[Request], Awaitable[Reply]],
-        account: Account,
+        account: Account | SharedAccount,
         prices: Book,
         today: Callable[[], date],
     ) -> None:
@@ -92,28 +93,29 @@ class Budget:
                 f"the most that a call of {request.model!r} can cost is not known, so no budget can hold: "
                 "run without a budget, or set max_output_tokens and a model with a known price"
             )
-        if not self._turn.locked() and self._fits(worst):
-            return worst, 0.0
         loop = asyncio.get_running_loop()
         turn = loop.time()
+        account = self._account
+        if isinstance(account, SharedAccount):
+            await account.set_aside(worst)
+            return worst, loop.time() - turn
+        if not self._turn.locked() and _fits(account, worst):
+            return worst, 0.0
         async with self._turn:
-            if not self._fits(worst):
+            if not _fits(account, worst):
                 settled = asyncio.Event()
-                with self._account.settlements(lambda: _set(settled, loop)):
-                    while not self._fits(worst):
+                with account.settlements(lambda: _set(settled, loop)):
+                    while not _fits(account, worst):
                         await settled.wait()
                         settled.clear()
         return worst, loop.time() - turn
 
-    def _fits(self, worst: Decimal) -> bool:
-        room = self._account.reserve(worst)
-        if room is Room.STOP:
-            left = max(Decimal(0), self._account.left() or Decimal(0))
-            raise BudgetError(
-                f"the budget of ${self._account.budget:f} has ${left:f} left, and this call could cost ${worst:f}: "
-                "raise the budget, or lower max_output_tokens"
-            )
-        return room is Room.RESERVED
+
+def _fits(account: Account, worst: Decimal) -> bool:
+    room = account.reserve(worst)
+    if room is Room.STOP and account.budget is not None:
+        raise too_dear(account.budget, max(Decimal(0), account.left() or Decimal(0)), worst)
+    return room is Room.RESERVED
 
 
 def _set(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -18,14 +17,15 @@ from msgspec.structs import replace
 
 from trivet.engine import log
 from trivet.engine.attempts import CancelledInQueue, Interrupted
-from trivet.errors import PauseError, ProviderError, RequestError, SettingsError, TransportError
-from trivet.limits.backoff import PATIENCE, is_refusal, is_too_long
+from trivet.engine.line import Line
+from trivet.engine.sharing import Shared, Sharing
+from trivet.errors import ProviderError, RequestError, SettingsError, TransportError, TrivetError
+from trivet.limits.backoff import is_refusal, is_too_long
 from trivet.limits.bucket import Bucket
-from trivet.limits.charge import Ratio
 from trivet.limits.governor import Governor, Permit
 from trivet.limits.knee import Knee
+from trivet.limits.turns import Turns
 from trivet.types import RateLimits, Reply, Request
-from trivet.wording import seconds as in_words
 
 MOST = 5000
 """Requests at once where nothing else bounds them."""
@@ -59,7 +59,7 @@ class LimitStatistics(Struct, frozen=True, kw_only=True):
 
     `oldest_wait`: seconds that the first in line has waited. Of the model asked most: requests and tokens let
     through a minute of late, the limits of both as far as they are known, the user's caps among them, and
-    the seconds for which the provider has `paused` it.
+    the seconds for which the provider has `paused` it; how many `processes` share the limits.
     """
 
     in_flight: int
@@ -73,68 +73,14 @@ class LimitStatistics(Struct, frozen=True, kw_only=True):
     limit_tokens: float | None = None
     oldest_wait: float = 0.0
     paused: float = 0.0
-
-
-class _Line:
-    """Requests of one model and tier, in the order they came: who waits, for how many tokens, since when."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-        self.governor = Governor()
-        self.ratio = Ratio()
-        self.waiters: deque[tuple[asyncio.Future[Permit], float, float]] = deque()
-        self.permits = 0
-        self._closed_until = -math.inf
-
-    def charge(self, request: Request) -> float:
-        return self.ratio.charge(_characters(request), request.max_output)
-
-    def close(self, seconds: float, now: float) -> int:
-        """Nobody waits for a pause of so many seconds: how many in line were told."""
-        self._closed_until = now + seconds
-        told = 0
-        for turn, _, since in self.waiters:
-            if not turn.done():
-                turn.set_exception(self._too_long(seconds, now - since))
-                told += 1
-        self.waiters.clear()
-        return told
-
-    def since(self) -> float | None:
-        """Since when the first in line has waited, if anybody does."""
-        try:
-            return self.waiters[0][2]
-        except IndexError:
-            return None
-
-    def check(self, now: float) -> None:
-        """Raise while the provider is not to be waited for."""
-        left = self.closed(now)
-        if left > 0:
-            raise self._too_long(left)
-
-    def closed(self, now: float) -> float:
-        """Seconds for which the provider is not to be waited for."""
-        return max(0.0, self._closed_until - now)
-
-    def _too_long(self, seconds: float, queued: float = 0.0) -> PauseError:
-        error = PauseError(
-            f"the provider asks to wait {in_words(seconds)} before the next request to {self.model}, and no call waits "
-            f"longer than {in_words(PATIENCE)}: ask again after that"
-        )
-        error.retry_after, error.queued = seconds, queued
-        return error
-
-    def too_late(self, error: RequestError, queued: float) -> PauseError:
-        """The attempt's error, as what it comes to for the caller."""
-        pause = self._too_long(error.retry_after or 0.0, error.queued + queued)
-        pause.limits, pause.possibly_billed = error.limits, error.possibly_billed
-        pause.attempts, pause.usage, pause.cost = error.attempts, error.usage, error.cost
-        return pause
+    processes: int = 1
 
 
 class Limit:
-    """Lets requests through as the limits allow. `most`: requests at once that nothing may exceed."""
+    """Lets requests through as the limits allow. `most`: requests at once that nothing may exceed.
+
+    `sharing`: what keeps the pace in step with other processes, where there is something.
+    """
 
     def __init__(
         self,
@@ -143,14 +89,16 @@ class Limit:
         *,
         most: int = MOST,
         draw: Callable[[], float] = lambda: 0.0,
+        sharing: Sharing | None = None,
     ) -> None:
         self._inner = inner
+        self._sharing = sharing
         self._limits = limits
         self._draw = draw
         self._most = max(1, int(limits.concurrency or most))
         self._knee = Knee(self._most, chosen=limits.concurrency is not None)
         self._caps: list[Bucket | None] | None = None
-        self._lines: dict[tuple[str, bool], _Line] = {}
+        self._lines: dict[tuple[str, bool], Line] = {}
         self._told = False
         self._timer: asyncio.TimerHandle | None = None
         self._due_at = 0.0
@@ -182,17 +130,46 @@ class Limit:
         finally:
             self._in_flight -= 1
             self._pump()
+            self._stir(line)
         return replace(reply, queued=reply.queued + queued) if queued > 0 else reply
 
-    def _line(self, request: Request) -> _Line:
+    def _line(self, request: Request) -> Line:
         # standard and fast share a model's limits, by the provider's documentation; flex has resources of its own
         key = (request.model, request.tier == "flex")
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line(request.model)
+            line = self._lines[key] = self._new_line(key)
         return line
 
-    async def _permit(self, line: _Line, request: Request, now: float) -> Permit:
+    def _new_line(self, key: tuple[str, bool]) -> Line:
+        model, flex = key
+        if self._sharing is None:
+            return Line(model, Governor())
+        turns = self._sharing.turns()
+        line = Line(model, turns)
+
+        def changed() -> None:
+            self._told = self._told or turns.told
+            self._pump()
+
+        def failed(error: TrivetError) -> None:
+            self._waiting -= line.fail(error)
+
+        line.shared = Shared(
+            name=f"{model}:flex" if flex else model,
+            turns=turns,
+            count=lambda: len(line.waiters),
+            waiting=line.wanted,
+            changed=changed,
+            failed=failed,
+        )
+        return line
+
+    def _stir(self, line: Line) -> None:
+        if self._sharing is not None and line.shared is not None:
+            self._sharing.stir(line.shared)
+
+    async def _permit(self, line: Line, request: Request, now: float) -> Permit:
         tokens = line.charge(request)
         if not line.waiters and self._in_flight < self._room() and self._wait(line, tokens, now) <= _SOON:
             return self._grant(line, tokens, now)
@@ -200,14 +177,15 @@ class Limit:
         line.waiters.append((turn, tokens, now))
         self._waiting += 1
         self._pump()
+        self._stir(line)
         try:
             return await turn
         except asyncio.CancelledError as cancelled:
-            if turn.done() and not turn.cancelled():
-                self._give_back(line, turn.result())
-            else:
+            if turn.cancelled() or not turn.done():
                 self._waiting -= 1
                 turn.cancel()
+            elif turn.exception() is None:
+                self._give_back(line, turn.result())
             self._pump()
             raise CancelledInQueue(*cancelled.args) from None
 
@@ -215,13 +193,13 @@ class Limit:
         """How many may be in flight: what is paced by told limits needs no other bound."""
         return self._most if self._told else self._knee.n
 
-    def _wait(self, line: _Line, tokens: float, now: float) -> float:
+    def _wait(self, line: Line, tokens: float, now: float) -> float:
         wait = line.governor.wait(tokens, now)
         for bucket, amount in self._charges(tokens, now):
             wait = max(wait, bucket.wait(amount, now))
         return wait
 
-    def _grant(self, line: _Line, tokens: float, now: float) -> Permit:
+    def _grant(self, line: Line, tokens: float, now: float) -> Permit:
         for bucket, amount in self._charges(tokens, now):
             bucket.take(amount, now)
         self._in_flight += 1
@@ -229,7 +207,7 @@ class Limit:
         line.permits += 1
         return line.governor.take(tokens, now)
 
-    def _give_back(self, line: _Line, permit: Permit) -> None:
+    def _give_back(self, line: Line, permit: Permit) -> None:
         now = asyncio.get_running_loop().time()
         for bucket, amount in self._charges(permit.tokens, now):
             bucket.take(-amount, now)
@@ -289,19 +267,16 @@ class Limit:
         self._timer = None
         self._pump()
 
-    def _answered(
-        self, line: _Line, permit: Permit, request: Request, reply: Reply, in_flight: int, now: float
-    ) -> None:
+    def _answered(self, line: Line, permit: Permit, request: Request, reply: Reply, in_flight: int, now: float) -> None:
         self._learn(line, permit, reply.limits)
         if not self._told:
             before = self._knee.n
             self._knee.answered(now - permit.at, permit.at, in_flight, now)
             if self._knee.n != before:
                 log.concurrency(self._knee.n)
-        if reply.usage is not None:
-            line.ratio.seen(_characters(request), reply.usage.input)
+        line.answered(request, reply)
 
-    def _failed(self, line: _Line, permit: Permit, error: RequestError, in_flight: int, now: float) -> None:
+    def _failed(self, line: Line, permit: Permit, error: RequestError, in_flight: int, now: float) -> None:
         self._learn(line, permit, error.limits)
         before = self._knee.n, line.governor.paused(now)
         if is_refusal(error):
@@ -316,9 +291,7 @@ class Limit:
             if self._knee.n != before[0]:
                 log.concurrency(self._knee.n)
 
-    def _learn(self, line: _Line, permit: Permit, limits: RateLimits | None) -> None:
-        if limits is None:
-            return
+    def _learn(self, line: Line, permit: Permit, limits: RateLimits | None) -> None:
         governor = line.governor
         before = governor.requests.mirror.limit, governor.tokens.mirror.limit
         governor.told_by(permit, limits)
@@ -349,14 +322,11 @@ class Limit:
             limit_tokens=_least(pace.limit_tokens, self._limits.tpm),
             oldest_wait=max((now - since for line in lines if (since := line.since()) is not None), default=0.0),
             paused=max(pace.paused, busiest.closed(now) if busiest is not None else 0.0),
+            processes=max((line.governor.processes for line in lines if isinstance(line.governor, Turns)), default=1),
         )
 
     def __repr__(self) -> str:
         return f"Limit(in_flight={self._in_flight}, waiting={self._waiting}, concurrency={self._room()})"
-
-
-def _characters(request: Request) -> int:
-    return request.characters or len(request.head) + len(request.tail)
 
 
 def _is_overload(error: RequestError) -> bool:

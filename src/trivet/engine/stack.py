@@ -16,7 +16,8 @@ Outermost first:
    the lease is given back: there is no moment at which the same would be asked again.
 7. *retry* decides per attempt; every attempt below it is reserved, permitted and sent anew.
 8. *budget* reserves the worst case of each attempt and settles it: per attempt, because each may be billed.
-9. *limit* hands out permits: innermost, so that a wait for a reservation or a back-off holds no permit.
+9. *limit* hands out permits: innermost, so that a wait for a reservation or a back-off holds no permit. Where
+   several processes share the limits, it gives out the turns that `Sharing` gets.
 10. *send* makes the exchange; `timeout` bounds it from its permit to its last byte.
 """
 
@@ -41,6 +42,8 @@ from trivet.engine.limit import MOST, Limit, Limits
 from trivet.engine.meter import Meter
 from trivet.engine.retry import Retry
 from trivet.engine.send import Send, SendConfig
+from trivet.engine.shared_account import SharedAccount
+from trivet.engine.sharing import Sharing
 from trivet.engine.shelf import Shelf
 from trivet.engine.statistics import StackStatistics
 from trivet.engine.telemetry import Telemetry
@@ -89,17 +92,20 @@ class Stack:
         *,
         transport: Transport,
         store: Store | None,
-        account: Account,
+        account: Account | SharedAccount,
         prices: Book,
         clocks: Clocks,
+        sharing: Sharing | None = None,
     ) -> None:
+        self._sharing = sharing
+        self._account = account
         self._flights: Flights[Landing] = Flights()
         self._streams: Flights[Reply] = Flights()
         self._renewing: Flights[None] = Flights()
         self._numbers = itertools.count()
         shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
-        call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw)
+        call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw, sharing=sharing)
         call = Budget(call, account, prices, clocks.today)
         call = self._retry = Retry(call, config.backoff, clocks.draw)
         call = Keep(call, shelf)
@@ -140,6 +146,10 @@ class Stack:
             group.create_task(self._flights.close(grace))
             group.create_task(self._streams.close(grace))
         await self._renewing.close()
+        if self._sharing is not None:
+            await self._sharing.close()
+        if isinstance(self._account, SharedAccount):
+            await self._account.close()
 
     def wants_more(self) -> bool:
         """Whether more requests waiting would be of use."""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 from msgspec import Struct
@@ -63,7 +64,12 @@ class JobConfig:
 
 
 class Job:
-    """A run that has its folder. One process at a time has it."""
+    """A run that has its folder. One process at a time has it.
+
+    `token` names the run among all; `whole` is the same for all shards of one run, on whichever machine.
+    """
+
+    token = whole = ""
 
     def __init__(self, config: JobConfig, source: Source, folder: Path, ledger: Ledger, *, resumed: bool) -> None:
         self.config = config
@@ -109,6 +115,7 @@ class Job:
                 data_fingerprint=asked.fingerprint,
                 out_stamp=stamp,
                 started_at=now,
+                token=token_hex(8),
             )
         runs.write_manifest(folder, manifest, now)
         source.keep_in(folder)
@@ -116,6 +123,8 @@ class Job:
             sync_path(folder)
             sync_path(folder.parent)
         job = cls(config, source, folder, ledger, resumed=found is not None)
+        job.token = manifest.token or f"{manifest.run}-{manifest.started_at}"
+        job.whole = _whole(config, asked, source)
         log.begins(
             folder.name,
             task=config.task_name,
@@ -214,6 +223,13 @@ class _Asked(Struct, frozen=True, kw_only=True):
 
 def _parts(task: Task) -> dict[str, str]:
     return {name: sha256(msgspec.json.encode(part)).hexdigest()[:16] for name, part in task.describe().items()}
+
+
+def _whole(config: JobConfig, asked: _Asked, source: Source) -> str:
+    selection = msgspec.structs.replace(config.selection, shard=None)
+    data = asked.fingerprint or Path(source.spec).name
+    server = runs.public_url(config.server)
+    return sha256(msgspec.json.encode([asked.digest, data, config.model, server, selection])).hexdigest()
 
 
 def _found(config: JobConfig, who: runs.Identity, asked: _Asked) -> Path | None:

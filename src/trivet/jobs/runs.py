@@ -39,7 +39,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     `task`, `data`: as the user named them. `task_digest`: over all that can change an answer; `task_parts`:
     the same part by part, to say which has changed. `data_fingerprint`: None where the data can be read only
     once. `out_stamp`: the file at `out` that this run may replace, None when there is none. Times are Unix
-    times; `pid`, `host` and `since` are of the process that runs it, or last did.
+    times; `token` names the run among all, wherever its folder is; `pid`, `host` and `since` are of the process that
+    runs it, or last did.
     """
 
     run: str
@@ -54,6 +55,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     data_fingerprint: str | None = None
     out_stamp: str | None = None
     started_at: float
+    token: str = ""
     finished_at: float | None = None
     pid: int = 0
     host: str = ""

@@ -54,29 +54,36 @@ class GovernorStatistics(Struct, frozen=True, kw_only=True):
 
 
 class Permit(Struct, frozen=True, kw_only=True):
-    """What one request took: its tokens, when, and where that stood in the mirrors."""
+    """What one request took: its tokens, when, and where that stood in the mirrors.
+
+    Where the pace is shared, the marks are those of all processes, `own` is the permit by this one's alone, and
+    `turn` tells whether it used up a turn.
+    """
 
     tokens: float
     at: float
     request_mark: float
     token_mark: float
+    own: Permit | None = None
+    turn: bool = False
 
 
 class Meter:
-    """One of the two limits: its mirror, our share of it, and the pace that follows."""
+    """One of the two limits: its mirror, our share of it, and the pace that follows; `part`: how much of that."""
 
     def __init__(self) -> None:
         self.mirror = Mirror()
         self.share = Share()
         self._bucket: Bucket | None = None
+        self.part = 1.0
+        self.burst_s = BURST_S
         self._owed = 0.0
-        self._burst_s = BURST_S
 
     def rate(self, now: float, ceiling: float = math.inf) -> float:
         """Units a second."""
         limit = self.mirror.limit
         own = math.inf if limit is None else limit * self.share.share(now)
-        return min(own, ceiling) / 60 * MARGIN
+        return min(own, ceiling) / 60 * MARGIN * self.part
 
     def wait(self, amount: float, now: float, ceiling: float = math.inf) -> float:
         """Seconds until `amount` may go."""
@@ -84,17 +91,21 @@ class Meter:
         if math.isinf(rate):
             return 0.0
         if self._bucket is None:
-            self._bucket = Bucket(rate, rate * self._burst_s, now)
+            self._bucket = Bucket(rate, rate * self.burst_s, now)
             self._bucket.take(self._owed, now)
         else:
-            self._bucket.change(rate, rate * self._burst_s, now)
+            self._bucket.change(rate, rate * self.burst_s, now)
         # one may go as soon as those before it are paid for, so that a timer that fires late costs nothing
         return max(self._bucket.wait(0.0, now), self.mirror.wait(amount, now))
 
     def refused(self, sent: float, now: float) -> None:
         """A request sent at `sent` was refused: a smaller share, and less catching up."""
         if self.share.refused(sent, now):
-            self._burst_s = max(LEAST_BURST_S, self._burst_s / 2)
+            self.burst_s = max(LEAST_BURST_S, self.burst_s / 2)
+
+    def take_part(self, part: float) -> None:
+        """Keep to so much of the pace from now on, because others have the rest."""
+        self.part, self._bucket, self._owed = part, None, 0.0
 
     def owe(self) -> None:
         """What went before there was a pace counts against it."""
@@ -122,9 +133,9 @@ class Governor:
         self.tokens = Meter()
         self.ramp = Ramp()
         self.found = Found()
-        self._open_at = -math.inf
+        self.open_at = -math.inf
         self._last = -math.inf
-        self._recent = _Recent()
+        self._recent = Recent()
 
     @property
     def told(self) -> bool:
@@ -133,7 +144,7 @@ class Governor:
 
     def wait(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0 for now."""
-        pause = self._open_at - now
+        pause = self.open_at - now
         if pause > 0:
             return pause
         if self.told:
@@ -190,13 +201,13 @@ class Governor:
     def refused(self, permit: Permit, error: RequestError, now: float, draw: float) -> None:
         """A refusal for pace: a pause for all, and a lower rate where it was about the rate."""
         if error.retry_after is not None:
-            self._open_at = max(self._open_at, now + error.retry_after * (1 + JITTER * draw))
+            self.open_at = max(self.open_at, now + error.retry_after * (1 + JITTER * draw))
         if error.code == "slow_down":
             paced = 60 * self.tokens.rate(now, self.ramp.ceiling(now))
-            self.ramp.slow_down(min(paced, self._recent.tokens_a_minute(now)), permit.at, now)
+            self.ramp.slow_down(min(paced, self.flow(now)), permit.at, now)
             return
         if not self.told:
-            self._open_at = max(self._open_at, now + self.found.refused(permit.at, now))
+            self.open_at = max(self.open_at, now + self.found.refused(permit.at, now))
             return
         meter = self._refusing(error)
         if meter is not None:
@@ -217,7 +228,7 @@ class Governor:
 
     def paused(self, now: float) -> float:
         """Seconds until the provider's pause is over; 0 when there is none."""
-        return max(0.0, self._open_at - now)
+        return max(0.0, self.open_at - now)
 
     def statistics(self, now: float) -> GovernorStatistics:
         """The pace at this moment, and what it comes from."""
@@ -239,6 +250,10 @@ class Governor:
         limits = self.requests.mirror.limit, self.tokens.mirror.limit
         return f"Governor(limit_requests={limits[0]}, limit_tokens={limits[1]})"
 
+    def flow(self, now: float) -> float:
+        """Tokens a minute of late, of all who share the limit as far as they are known."""
+        return self._recent.tokens_a_minute(now)
+
     def per_minute(self, now: float) -> tuple[float, float]:
         """Requests and tokens let through a minute, of late."""
         return self._recent.requests_a_minute(now), self._recent.tokens_a_minute(now)
@@ -249,7 +264,7 @@ def _part(remaining: float | None, limit: float | None) -> float:
     return 1.0 if limit is None else min(1.0, (remaining or 0.0) / limit)
 
 
-class _Recent:
+class Recent:
     """What went lately: a mean over some ten seconds."""
 
     _MEMORY = 10.0

@@ -58,6 +58,16 @@ class Ramp:
         self._set(rate / GROWTH, now)
         return True
 
+    def memory(self) -> tuple[float, float, float]:
+        """The ceiling, the least it grows to, and when it moved."""
+        return self._ceiling, self._floor, self._moved
+
+    def recall(self, ceiling: float, floor: float, moved: float, busiest: float) -> None:
+        """Know what all who share the limit know; `busiest`: of their minutes together since it moved."""
+        if ceiling != self._ceiling or abs(moved - self._moved) > 1.0:
+            self._set(ceiling, moved)
+        self._floor, self._moved, self._busiest = floor, moved, max(self._busiest, busiest)
+
     def _set(self, ceiling: float, now: float) -> None:
         self._ceiling, self._moved = ceiling, now
         self._minute, self._used, self._busiest = now, 0.0, 0.0

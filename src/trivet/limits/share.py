@@ -52,5 +52,13 @@ class Share:
         self._cut = now
         return True
 
+    def memory(self) -> tuple[float, float, float]:
+        """All that it knows: where it was refused, the share after that cut, and when that was."""
+        return self._refused_at, self._after_cut, self._cut
+
+    def recall(self, refused_at: float, after_cut: float, cut: float) -> None:
+        """Know what another one knows, instead."""
+        self._refused_at, self._after_cut, self._cut = refused_at, after_cut, cut
+
     def __repr__(self) -> str:
         return f"Share({self._after_cut:.3g} after the last cut)"
