@@ -22,8 +22,9 @@ from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions
 from trivet.cli.show import document, note, say
-from trivet.client.client import AsyncClient, today
+from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
+from trivet.client.today import today
 from trivet.engine.shared_account import SharedAccount
 from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig

@@ -8,15 +8,14 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from datetime import date, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
 from trivet.client.run import AsyncRun
 from trivet.client.statistics import ClientStatistics
+from trivet.client.today import today
 from trivet.client.together import open_together
 from trivet.engine.limit import MOST, Limits
 from trivet.engine.send import SendConfig
@@ -352,13 +351,3 @@ def _connections(limits: Limits | None) -> int:
             f"raise that with `ulimit -n {chosen + RESERVED}`, or lower the concurrency"
         )
     return MOST if allowed is None else min(MOST, allowed)
-
-
-def today() -> date:
-    """The price of the day is the day in UTC."""
-    return _day(int(time.time() // 86400))
-
-
-@lru_cache(maxsize=2)
-def _day(number: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=number)

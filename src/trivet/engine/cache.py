@@ -24,7 +24,8 @@ class Cache:
         """The stored reply, marked as a hit, or the inner call's."""
         if not request.cacheable:
             return await self._inner(request)
-        request = replace(request, key=self._keys.key(request))
+        if not request.key:
+            request = replace(request, key=self._keys.key(request))
         hit = await self._shelf.find(request)
         if hit is None:
             return await self._inner(request)

@@ -1,0 +1,156 @@
+"""The layers from blocking code: a hit is read in the caller's thread, all else is decided in one of trivet's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from trivet.client.door import Door
+from trivet.engine.shelf import Shelf
+from trivet.errors import RequestError, TrivetError
+from trivet.openai.handing import call_of, failed_call, handed
+from trivet.openai.notes import Note
+from trivet.openai.turns import BlockingExchange, BlockingReading, SharedTape, Turn
+from trivet.store.redis import RedisStore
+from trivet.types import Reply, Request
+
+if TYPE_CHECKING:
+    from trivet.openai.asking import Asked
+    from trivet.openai.layers import Layers
+
+
+class _Process:
+    """One thread for all blocking clients of this process."""
+
+    door = Door()
+
+
+class Blocking:
+    """The blocking door of one client and its copies."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._lock = Lock()
+        self._live: dict[bytes, BlockingExchange] = {}
+        store = layers.options.store
+        self._shelf = (
+            None if store is None or isinstance(store, RedisStore) else Shelf(store, layers.options.ttl, time.time)
+        )
+
+    def answer(self, what: Asked, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
+        """See `Layers.answer`."""
+        layers = self._layers
+        request = what.request
+        if self._shelf is not None and request.key:
+            hit = self._glance(self._shelf, request)
+            if hit is not None:
+                layers.over(note, call_of(note, what, hit))
+                return handed(hit, what, note)
+        exchange = BlockingExchange(what, http, inner)
+        request = layers.prepared(what, note, exchange)
+        name = request.key + request.apart if request.key else b""
+        if name:
+            self._join(name, exchange)
+        future = _Process.door.start(self._work(note, what, request))
+        future.add_done_callback(lambda _: exchange.news.put(None))
+        try:
+            return self._wait(exchange, future, note)
+        except RequestError as error:
+            return failed_call(error, note, http)
+        except BaseException:
+            exchange.gone()
+            future.cancel()
+            raise
+        finally:
+            if name and what.streamed:
+                future.add_done_callback(lambda _: self._forget(name, exchange))
+
+    async def _work(self, note: Note, what: Asked, request: Request) -> Reply:
+        layers = self._layers
+        return await layers.tell(note, what, layers.lane().stack(request))
+
+    def _wait(self, exchange: BlockingExchange, future: Future[Reply], note: Note) -> httpx2.Response:
+        """Do what the layers ask of this thread until there is something to hand on."""
+        what = exchange.asked
+        while (news := exchange.news.get()) is not None:
+            mine = isinstance(news, Turn)
+            tape = exchange.carry_out(news) if isinstance(news, Turn) else news
+            if tape is None:
+                continue
+            if what.streamed:
+                return _reading(tape, future, note, joined=not mine)
+            _follow(tape)
+        return handed(future.result(), what, note)
+
+    def _join(self, name: bytes, exchange: BlockingExchange) -> None:
+        with self._lock:
+            other = self._live.get(name)
+            if other is None and exchange.asked.streamed:
+                self._live[name] = exchange
+        if other is not None:
+            other.join(exchange.news)
+
+    def _forget(self, name: bytes, exchange: BlockingExchange) -> None:
+        with self._lock:
+            if self._live.get(name) is exchange:
+                del self._live[name]
+
+    def _glance(self, shelf: Shelf, request: Request) -> Reply | None:
+        """A hit from a store that never waits, without leaving this thread; None sends the request the long way."""
+        if "opentelemetry.trace" in sys.modules or "opentelemetry.metrics" in sys.modules:
+            return None
+        began = time.perf_counter()
+        looking = shelf.find(request)
+        try:
+            looking.send(None)
+        except StopIteration as found:
+            hit: Reply | None = found.value
+        except TrivetError:
+            return None
+        else:
+            looking.close()
+            return None
+        return None if hit is None else self._layers.priced(hit, time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Close the layers' part."""
+        _Process.door.call(self._layers.close())
+
+    def forked(self) -> None:
+        """In the child of a fork."""
+        self._lock = Lock()
+        self._live = {}
+
+
+def _reading(tape: SharedTape, future: Future[Reply], note: Note, *, joined: bool) -> httpx2.Response:
+    def landed() -> None:
+        wait_for([future])
+
+    response = tape.raw.response(note, source=b"coalesced" if joined else None)
+    response.stream = BlockingReading(tape, landed)
+    return response
+
+
+def _follow(tape: SharedTape) -> None:
+    """Read somebody else's stream to its end, so that it comes to one whether or not they read on."""
+    try:
+        for _ in tape.read():
+            pass
+    except Exception:  # noqa: BLE001, S110 - the layers tell this caller what became of it
+        pass
+    finally:
+        tape.left()
+
+
+def _after_fork() -> None:
+    _Process.door = Door()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,96 @@
+"""Between the SDK's HTTP client and its transport: what bears a note goes through the layers, the rest straight on.
+
+The transport below is the one that was there, with its proxies, certificates and limits; so are the mounts. A client
+that belongs to the user may be shared with the plain SDK, whose requests bear no note.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from trivet.openai.notes import EXTENSION, Note
+
+
+class AsyncThrough(httpx2.AsyncBaseTransport):
+    """Wraps one asynchronous transport."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer by way of the layers, or hand on."""
+        note = request.extensions.get(EXTENSION)
+        if not isinstance(note, Note):
+            return await self.inner.handle_async_request(request)
+        return await note.layers.answer(note, request, self.inner)
+
+    async def aclose(self) -> None:
+        """Close what is below."""
+        await self.inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.inner.__aexit__(exc_type, exc_value, traceback)
+
+
+class Through(httpx2.BaseTransport):
+    """Wraps one blocking transport."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer by way of the layers, or hand on."""
+        note = request.extensions.get(EXTENSION)
+        if not isinstance(note, Note):
+            return self.inner.handle_request(request)
+        return note.layers.answer_blocking(note, request, self.inner)
+
+    def close(self) -> None:
+        """Close what is below."""
+        self.inner.close()
+
+    def __enter__(self) -> Self:
+        self.inner.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.inner.__exit__(exc_type, exc_value, traceback)
+
+
+def put_under_async(client: httpx2.AsyncClient) -> None:
+    """Put the layers' door under every route of a client, once."""
+    client._transport = _async(client._transport)
+    for pattern, mounted in client._mounts.items():
+        client._mounts[pattern] = None if mounted is None else _async(mounted)
+
+
+def put_under(client: httpx2.Client) -> None:
+    """The same of a blocking one."""
+    client._transport = _blocking(client._transport)
+    for pattern, mounted in client._mounts.items():
+        client._mounts[pattern] = None if mounted is None else _blocking(mounted)
+
+
+def _async(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
+    return transport if isinstance(transport, AsyncThrough) else AsyncThrough(transport)
+
+
+def _blocking(transport: httpx2.BaseTransport) -> httpx2.BaseTransport:
+    return transport if isinstance(transport, Through) else Through(transport)
