@@ -116,8 +116,8 @@ class Request(Struct, frozen=True, kw_only=True):
     `label` names the request in logs; `characters` of prompt and instructions are for measurements.
     `timeout`: seconds one attempt may take. `journal`: is told of each attempt. `retries`: how often it may be sent
     again, whatever for; None leaves it to the client. `exchange`: makes its attempts, where they are not ours to make.
-    `apart`: only requests that agree in it share a flight. `free`: the provider bills nothing for it. `choices`: answers
-    asked for at once.
+    `apart`: only requests that agree in it share a flight. `free`: the provider bills nothing for it. `choices`:
+    answers asked for at once.
     """
 
     head: bytes

@@ -28,8 +28,7 @@ from trivet.openai.failures import BudgetError as BudgetError
 from trivet.openai.notes import last as last
 from trivet.openai.notes import tags as tags
 
-Client = OpenAI
-AsyncClient = AsyncOpenAI
+globals().update(Client=OpenAI, AsyncClient=AsyncOpenAI)  # other names of the SDK for the two
 
 
 def __getattr__(name: str) -> object:

@@ -70,7 +70,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 def asked(
     method: str, url: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes | None
 ) -> Asked:
-    """What an HTTP request asks for. `url`: scheme, host and port; `path`: without the query; `body`: None, not known."""
+    """What an HTTP request asks for. `url`: scheme, host, port; `path`: without the query; `body`: None, not known."""
     named = {name.lower(): value for name, value in headers}
     fields = _read(named, body)
     dialect = _dialect(method, path) if fields is not None else None

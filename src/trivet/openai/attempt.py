@@ -42,4 +42,6 @@ def cut(latency: float, *args: object) -> Interrupted:
 
 def deserted() -> TransportError:
     """The error of a stream that everybody stopped reading."""
-    return TransportError("nobody reads this stream any more", kind="closed", sent=True)
+    error = TransportError("nobody reads this stream any more", kind="closed", sent=True)
+    error.code, error.retryable = "cancelled", False
+    return error

@@ -74,7 +74,7 @@ class Blocking:
 
     async def _work(self, note: Note, what: Asked, request: Request) -> Reply:
         layers = self._layers
-        return await layers.tell(note, what, layers.lane().stack(request))
+        return await layers.tell(note, what, layers.lane().call(request))
 
     def _wait(self, exchange: BlockingExchange, future: Future[Reply], note: Note) -> httpx2.Response:
         """Do what the layers ask of this thread until there is something to hand on."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -21,6 +21,7 @@ from trivet.engine.limit import Limits
 from trivet.errors import SettingsError
 from trivet.openai.arguments import AsyncAzureArguments, AsyncSdkArguments, AzureArguments, SdkArguments
 from trivet.openai.bill import Statistics
+from trivet.openai.fast import faster
 from trivet.openai.layers import Layers
 from trivet.openai.notes import EXTENSION, Note, note_of, remember, tags_here
 from trivet.openai.options import Options, options
@@ -64,7 +65,7 @@ class _Layered:
 
         def _should_retry(self, response):
             note = note_of(response)
-            if note is not None and note.ours and not self._layers.options.settings.observe:
+            if note is not None and note.ours:
                 return False
             return super()._should_retry(response)
 
@@ -117,10 +118,10 @@ class _Async(_Layered):
 class OpenAI(_Blocking, openai.OpenAI):
     """`openai.OpenAI` with trivet's layers: cache, single flight, pace, retries, budget, measurement.
 
-    `cache`: as of `trivet.Client`; by default in memory, shared by all clients of the program. `ttl`: how long an answer
-    lives. `limits`: requests at once and a minute. `budget`: US dollars that this client and its copies may spend.
-    `tags` group the bill. `fast`: trivet's own connections in place of httpx2's. Else from `TRIVET_CACHE`, `TRIVET_TTL`,
-    `TRIVET_RPM`, `TRIVET_TPM`, `TRIVET_CONCURRENCY`, `TRIVET_BUDGET`. All other arguments are the SDK's.
+    `cache`: as of `trivet.Client`; by default in memory, shared by all clients of the program. `ttl`: how long an
+    answer lives. `limits`: requests at once and a minute. `budget`: US dollars that this client and its copies may
+    spend. `tags` group the bill. Else from `TRIVET_CACHE`, `TRIVET_TTL`, `TRIVET_RPM`, `TRIVET_TPM`,
+    `TRIVET_CONCURRENCY`, `TRIVET_BUDGET`. All other arguments are the SDK's.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class OpenAI(_Blocking, openai.OpenAI):
 
 
 class AsyncOpenAI(_Async, openai.AsyncOpenAI):
-    """`openai.AsyncOpenAI` with trivet's layers; see `OpenAI`."""
+    """`openai.AsyncOpenAI` with trivet's layers; see `OpenAI`. `fast`: trivet's own connections, not httpx2's."""
 
     def __init__(
         self,
@@ -150,10 +151,11 @@ class AsyncOpenAI(_Async, openai.AsyncOpenAI):
         limits: Limits | None = None,
         budget: Decimal | float | str | None = None,
         tags: Mapping[str, str] | None = None,
+        fast: bool = False,
         **arguments: Unpack[AsyncSdkArguments],
     ) -> None:
         found = options(cache=cache, ttl=ttl, limits=limits, budget=budget, tags=tags)
-        super().__init__(**arguments)
+        super().__init__(**faster(arguments) if fast else arguments)
         put_under_async(self._client)
         self._put_layers(found, arguments)
 
@@ -172,7 +174,7 @@ class AzureOpenAI(_Blocking, _AzureOpenAI):
         **arguments: Unpack[AzureArguments],
     ) -> None:
         found = options(cache=cache, ttl=ttl, limits=limits, budget=budget, tags=tags)
-        super().__init__(**arguments)
+        super().__init__(**cast(Any, arguments))
         put_under(self._client)
         self._put_layers(found, arguments)
 
@@ -188,10 +190,11 @@ class AsyncAzureOpenAI(_Async, _AsyncAzureOpenAI):
         limits: Limits | None = None,
         budget: Decimal | float | str | None = None,
         tags: Mapping[str, str] | None = None,
+        fast: bool = False,
         **arguments: Unpack[AsyncAzureArguments],
     ) -> None:
         found = options(cache=cache, ttl=ttl, limits=limits, budget=budget, tags=tags)
-        super().__init__(**arguments)
+        super().__init__(**cast(Any, faster(arguments) if fast else arguments))
         put_under_async(self._client)
         self._put_layers(found, arguments)
 

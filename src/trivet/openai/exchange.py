@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import httpx2
 
@@ -15,6 +16,7 @@ from trivet.errors import RequestError
 from trivet.openai.asking import Asked
 from trivet.openai.attempt import answered, cut, deserted, failed
 from trivet.openai.failures import EXCHANGE, transport_error
+from trivet.openai.fast import ask_whole
 from trivet.openai.raw import Raw
 from trivet.openai.reading import Watcher, read_whole, unread
 from trivet.types import Reply, Request
@@ -35,6 +37,7 @@ class Exchange:
         self._inner = inner
         self._made = 0
         self._task: asyncio.Task[object] | None = None
+        self._deserted = False
 
     async def make(self, request: Request) -> Reply:
         """One attempt; the reply or the error carries it."""
@@ -52,14 +55,18 @@ class Exchange:
         except EXCHANGE as broken:
             raise failed(transport_error(broken, self.http), clock() - began) from broken
         except asyncio.CancelledError as cancelled:
+            if self._deserted and self._task is not None:
+                self._task.uncancel()
+                raise failed(deserted(), clock() - began) from None
             raise cut(clock() - began, *cancelled.args) from None
         finally:
             self._task = None
 
     async def _once(self, clock: Callable[[], float], began: float) -> Reply:
+        if self.asked.dialect is not None and not self.asked.streamed:
+            ask_whole(self.http)
         response = await self._inner.handle_async_request(self.http)
-        stream = response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)
+        stream = cast(httpx2.AsyncByteStream, response.stream)
         raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream)
         if raw.status < 400:
             if self.asked.dialect is not None and is_event_stream(response.headers):
@@ -101,7 +108,8 @@ class Exchange:
     def left(self) -> None:
         """A reader has gone; after the last one nothing more is asked for."""
         self.readers -= 1
-        if self.readers <= 0 and self._task is not None:
+        if self.readers <= 0 and self._task is not None and not self._deserted:
+            self._deserted = True
             self._task.cancel()
 
 
@@ -148,7 +156,7 @@ class Tape:
 
 
 class Reading(httpx2.AsyncByteStream):
-    """One reader's view of a stream. `landed`: awaits the layers' end, so that what follows the stream finds it kept."""
+    """One reader's view of a stream. `landed`: awaits the layers' end, so that what follows finds it kept."""
 
     def __init__(self, exchange: Exchange, landed: Callable[[], Awaitable[None]]) -> None:
         self._exchange: Exchange | None = exchange
@@ -156,9 +164,9 @@ class Reading(httpx2.AsyncByteStream):
         self._landed = landed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        assert self._tape is not None
-        async for chunk in self._tape.read():
-            yield chunk
+        if self._tape is not None:
+            async for chunk in self._tape.read():
+                yield chunk
         await self._landed()
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ EXCHANGE = (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
 """What the SDK takes for a failure of the exchange."""
 
 
-class BudgetError(openai.APIError, errors.BudgetError):
+class BudgetError(openai.APIError, errors.BudgetError):  # type: ignore[misc]  # `code` is a class's there
     """Sending this could exceed the budget, so it was not sent. Both an `openai.APIError` and one of trivet's."""
 
     def __init__(self, message: str, request: httpx2.Request) -> None:

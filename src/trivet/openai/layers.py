@@ -7,7 +7,10 @@ import os
 import random
 import time
 import weakref
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 import httpx2
 from msgspec.structs import replace
@@ -40,6 +43,7 @@ class Lane:
     """One event loop's: its stack, the streams under way, and which of them others may join."""
 
     stack: Stack
+    call: Callable[[Request], Awaitable[Reply]]
     streams: Flights[Reply] = field(default_factory=Flights)
     live: dict[bytes, Exchange] = field(default_factory=dict)
     number: int = 0
@@ -66,7 +70,8 @@ class Layers:
         lane = self._lanes.get(loop)
         if lane is None:
             self._sweep()
-            lane = self._lanes[loop] = Lane(self._stack())
+            stack = self._stack()
+            lane = self._lanes[loop] = Lane(stack, self._observe if self.options.settings.observe else stack)
         return lane
 
     def _stack(self) -> Stack:
@@ -96,7 +101,7 @@ class Layers:
         Raises an `openai.OpenAIError` where no reply came; where the SDK retries, what the transport below raised.
         """
         what = read(http)
-        note.ours = what.whole
+        note.ours = what.whole and not self.options.settings.observe
         lane = self.lane()
         exchange = Exchange(what, http, inner)
         request = self.prepared(what, note, exchange)
@@ -106,7 +111,7 @@ class Layers:
         if twin is not None:
             twin.readers += 1
         try:
-            reply = await self.tell(note, what, lane.stack(request))
+            reply = await self.tell(note, what, lane.call(request))
         except RequestError as error:
             return failed_call(error, note, http)
         finally:
@@ -117,7 +122,7 @@ class Layers:
     def answer_blocking(self, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
         """The same for a blocking client."""
         what = read(http)
-        note.ours = what.whole
+        note.ours = what.whole and not self.options.settings.observe
         return self.blocking.answer(what, note, http, inner)
 
     async def _streamed(self, lane: Lane, note: Note, exchange: Exchange, request: Request) -> httpx2.Response:
@@ -131,12 +136,13 @@ class Layers:
             source, joined = twin, True
             twin.readers += 1
         lane.number += 1
-        flight = lane.streams.start(b"%d" % lane.number, lambda: self.tell(note, exchange.asked, lane.stack(request)))
+        flight = lane.streams.start(b"%d" % lane.number, lambda: self.tell(note, exchange.asked, lane.call(request)))
         if name and not joined:
             flight.add_done_callback(lambda _: lane.live.pop(name, None))
         handed_on = False
         try:
-            await asyncio.wait({flight, source.head}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {flight, source.head}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if source.head.done():
                 handed_on = True
                 return _reading(source, flight, note, joined=joined)
@@ -180,7 +186,24 @@ class Layers:
 
     def prepared(self, what: Asked, note: Note, exchange: object) -> Request:
         """The request as the stack takes it."""
-        return replace(what.request, exchange=exchange, tags=note.tags, retries=note.retries if what.whole else 0)
+        retries = note.retries if note.ours else 0
+        key = b"" if self.options.settings.observe else what.request.key
+        return replace(what.request, exchange=exchange, tags=note.tags, retries=retries, key=key)
+
+    async def _observe(self, request: Request) -> Reply:
+        """In place of the stack where nothing is to be changed: one attempt, measured and priced."""
+        began = time.monotonic()
+        try:
+            reply: Reply = await request.exchange.make(request)
+        except RequestError as error:
+            error.latency = time.monotonic() - began
+            error.cost = None if error.possibly_billed else Decimal(0)
+            raise
+        cost = Decimal(0) if request.free else None
+        if reply.usage is not None:
+            cost = self.prices.cost(reply.usage, model=reply.model or request.model, tier=reply.tier, day=today())
+        attempts = tuple([replace(attempt, cost=cost) for attempt in reply.attempts])
+        return replace(reply, latency=time.monotonic() - began, cost=cost, attempts=attempts)
 
     def statistics(self) -> Statistics:
         """What has been done so far."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from trivet.openai.bill import Call
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 EXTENSION = "trivet"
 """The extension of an `httpx2.Request` under which its note travels; redirects keep it."""
 
-_tags: ContextVar[Mapping[str, str]] = ContextVar("trivet_tags", default={})
+_NONE: Mapping[str, str] = MappingProxyType({})
+_tags: ContextVar[Mapping[str, str]] = ContextVar("trivet_tags", default=_NONE)
 _calls: dict[int, tuple[weakref.ref[Any], Note]] = {}
 
 

@@ -32,7 +32,6 @@ class Options:
     account: Account
     tags: Mapping[str, str]
     ttl: float | None
-    fast: bool
     settings: DropIn
 
 
@@ -43,7 +42,6 @@ def options(
     budget: Decimal | float | str | None = None,
     tags: Mapping[str, str] | None = None,
     ttl: float | str | None = None,
-    fast: bool = False,
 ) -> Options:
     """Raises `SettingsError` for what can't be."""
     if limits is not None and not isinstance(limits, Limits):
@@ -60,7 +58,6 @@ def options(
         account=_account(budget, found),
         tags=dict(tags or {}),
         ttl=duration(given) if isinstance(given, str) else given,
-        fast=fast,
         settings=found,
     )
 

@@ -27,7 +27,7 @@ from trivet.wording import dollars
 
 
 class Recorder:
-    """Writes down the calls of one process. `records`: the folder to do it in, or None; `summary`: say it at the end."""
+    """Writes down the calls of one process. `records`: the folder for it, or None; `summary`: say it at the end."""
 
     def __init__(self, records: Path | None, endpoint: Endpoint, *, summary: bool) -> None:
         self.bill = Bill()

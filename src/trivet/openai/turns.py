@@ -13,6 +13,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock
 from time import monotonic
+from typing import cast
 
 import httpx2
 
@@ -102,8 +103,7 @@ class BlockingExchange:
 
     def _once(self, turn: Turn) -> SharedTape | None:
         response = self._inner.handle_request(self.http)
-        stream = response.stream
-        assert isinstance(stream, httpx2.SyncByteStream)
+        stream = cast(httpx2.SyncByteStream, response.stream)
         raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream)
         if raw.status < 400:
             if self.asked.dialect is not None and is_event_stream(response.headers):
@@ -237,7 +237,7 @@ class SharedTape:
 
 
 class BlockingReading(httpx2.SyncByteStream):
-    """One reader's view of a stream. `landed`: waits for the layers' end, so that what follows finds the answer kept."""
+    """One reader's view of a stream. `landed`: waits for the layers' end, so that what follows finds it kept."""
 
     def __init__(self, tape: SharedTape, landed: Callable[[], None]) -> None:
         self._tape: SharedTape | None = tape

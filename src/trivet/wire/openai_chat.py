@@ -138,7 +138,7 @@ def usage_of(usage: ChatUsage | None) -> Usage | None:
 
 
 def replay(body: bytes, *, with_usage: bool) -> list[bytes]:
-    """The chunks (JSON bytes) that a stored completion might have come in: the role, the content, the end of each choice.
+    """The chunks (JSON bytes) that a stored completion might have come in: role, content and end of each choice.
 
     `with_usage`: the last chunk tells it, as `stream_options.include_usage` asks. Raises `ProtocolError` where the body
     is not a chat completion.
