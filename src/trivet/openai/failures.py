@@ -7,8 +7,8 @@ import ssl
 
 import anyio
 import httpx2
-import openai
 
+import openai
 from trivet import errors
 from trivet.errors import PauseError, RequestError, TransportError, TransportKind
 
@@ -25,7 +25,7 @@ class BudgetError(openai.APIError, errors.BudgetError):  # type: ignore[misc]  #
 
 
 def transport_error(error: Exception, request: httpx2.Request) -> TransportError:
-    """The layers' word for a failed exchange; the failure itself is its cause."""
+    """The layers' word for a failed exchange; the failure itself is its `raw`."""
     if isinstance(error, httpx2.RequestError):
         error.request = request
     kind: TransportKind = "reset"
@@ -35,13 +35,13 @@ def transport_error(error: Exception, request: httpx2.Request) -> TransportError
         kind = "connect"
     found = TransportError(f"{type(error).__name__}: {error}", kind=kind, sent=not isinstance(error, REACHED_NOTHING))
     found.retryable = not isinstance(error, httpx2.UnsupportedProtocol)
-    found.__cause__ = error
+    found.raw = error
     return found
 
 
 def raised(error: RequestError, request: httpx2.Request) -> Exception:
     """The SDK's exception for a request that has no HTTP reply to show, with what broke as its cause."""
-    cause = error.__cause__
+    cause = error.raw if isinstance(error.raw, Exception) else None
     if isinstance(error, errors.BudgetError):
         return BudgetError(str(error), request)
     made: Exception

@@ -35,8 +35,8 @@ def failed_call(error: RequestError, note: Note, http: httpx2.Request) -> httpx2
         return error.raw.response(note)
     if isinstance(error, PauseError):
         return Raw(*paused(error)).response(note)
-    if not note.ours and isinstance(error.__cause__, Exception):
-        raise error.__cause__
+    if not note.ours and isinstance(error.raw, Exception):
+        raise error.raw
     found = raised(error, http)
     raise found from found.__cause__
 

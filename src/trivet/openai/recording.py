@@ -46,8 +46,8 @@ class Recorder:
     def add(self, call: Call) -> None:
         """Write down one call; a disk that does not take it stops nothing but the writing."""
         self.bill.add(call)
-        if self._root is None:
-            return
+        if self._root is None or not call.model:
+            return  # what no model was asked for is not on anybody's bill
         with self._lock:
             try:
                 if self._ledger is None:
