@@ -76,7 +76,6 @@ async def raw(url: str, calls: int, in_flight: int) -> None:
 async def sdk(url: str, calls: int, in_flight: int) -> None:
     """The official SDK as its documentation shows it, with room for as many connections."""
     import httpx2
-
     from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
     client = AsyncOpenAI(

@@ -7,8 +7,8 @@ import ssl
 
 import anyio
 import httpx2
-
 import openai
+
 from trivet import errors
 from trivet.errors import PauseError, RequestError, TransportError, TransportKind
 

@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 from typing import TypeVar, cast
 
 import httpx2
-
 import openai
+
 from trivet.errors import SettingsError, TransportError
 from trivet.settings import proxies
 from trivet.transport.open import open_transport

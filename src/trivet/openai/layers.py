@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -20,7 +21,7 @@ from trivet.client.together import Together, open_together
 from trivet.engine.flights import Flights, landing
 from trivet.engine.stack import Clocks, Stack, StackConfig
 from trivet.engine.statistics import StackStatistics, together
-from trivet.errors import RequestError
+from trivet.errors import MachineError, RequestError
 from trivet.limits.backoff import Backoff
 from trivet.openai.asking import Asked, asked
 from trivet.openai.bill import Bill, Call, Statistics
@@ -33,6 +34,8 @@ from trivet.openai.recording import Recorder, recorder
 from trivet.prices.book import standard_book
 from trivet.settings import Endpoint
 from trivet.types import Reply, Request
+
+log = logging.getLogger("trivet.openai")
 
 RETRIES = 2
 """Retries of failures where nobody chose a number: the SDK's own default. Refusals for pace are waited out besides."""
@@ -62,6 +65,7 @@ class Layers:
         self._lanes: dict[asyncio.AbstractEventLoop, Lane] = {}
         self._past: list[StackStatistics] = []
         self.blocking = Blocking(self)
+        self._warned = False
         _all.add(self)
 
     def lane(self) -> Lane:
@@ -71,7 +75,9 @@ class Layers:
         if lane is None:
             self._sweep()
             stack = self._stack()
-            lane = self._lanes[loop] = Lane(stack, self._observe if self.options.settings.observe else stack)
+            lane = self._lanes[loop] = Lane(
+                stack, self._observe if self.options.settings.observe else self._steady(stack)
+            )
         return lane
 
     def _stack(self) -> Stack:
@@ -189,6 +195,22 @@ class Layers:
         retries = note.retries if note.ours else 0
         key = b"" if self.options.settings.observe else what.request.key
         return replace(what.request, exchange=exchange, tags=note.tags, retries=retries, key=key)
+
+    def _steady(self, stack: Stack) -> Callable[[Request], Awaitable[Reply]]:
+        """The stack; a cache that can't be reached or written any more is done without."""
+
+        async def call(request: Request) -> Reply:
+            try:
+                return await stack(request)
+            except MachineError as error:
+                if not request.cacheable:
+                    raise
+                if not self._warned:
+                    self._warned = True
+                    log.warning("going on without the cache: %s", error)
+                return await stack(replace(request, cacheable=False, key=b""))
+
+        return call
 
     async def _observe(self, request: Request) -> Reply:
         """In place of the stack where nothing is to be changed: one attempt, measured and priced."""

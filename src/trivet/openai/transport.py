@@ -6,6 +6,8 @@ that belongs to the user may be shared with the plain SDK, whose requests bear n
 
 from __future__ import annotations
 
+import os
+import weakref
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,7 @@ class AsyncThrough(httpx2.AsyncBaseTransport):
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self.inner = inner
+        _all.add(self)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer by way of the layers, or hand on."""
@@ -49,6 +52,7 @@ class Through(httpx2.BaseTransport):
 
     def __init__(self, inner: httpx2.BaseTransport) -> None:
         self.inner = inner
+        _all.add(self)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer by way of the layers, or hand on."""
@@ -94,3 +98,17 @@ def _async(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
 
 def _blocking(transport: httpx2.BaseTransport) -> httpx2.BaseTransport:
     return transport if isinstance(transport, Through) else Through(transport)
+
+
+_all: weakref.WeakSet[Through | AsyncThrough] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child: idle connections are the parent's, whose replies would be mixed up with ours; open new ones."""
+    for through in list(_all):
+        connections = getattr(getattr(through.inner, "_pool", None), "_connections", None)
+        if isinstance(connections, list):
+            connections.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
