@@ -6,7 +6,7 @@ client makes a difference; of the query; and of every header that nobody has pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -67,11 +67,12 @@ class Asked(Struct, frozen=True, kw_only=True):
     whole: bool = True
 
 
-def asked(
-    method: str, url: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes | None
-) -> Asked:
-    """What an HTTP request asks for. `url`: scheme, host, port; `path`: without the query; `body`: None, not known."""
-    named = {name.lower(): value for name, value in headers}
+def asked(method: str, url: str, path: str, query: str, named: Mapping[str, str], body: bytes | None) -> Asked:
+    """What an HTTP request asks for.
+
+    `url`: scheme, host and port; `path`: without the query; `named`: the headers by their lower-case names; `body`: None
+    where it is not in memory.
+    """
     fields = _read(named, body)
     dialect = _dialect(method, path) if fields is not None else None
     if fields is None or dialect is None:

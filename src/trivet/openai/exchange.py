@@ -17,7 +17,7 @@ from trivet.openai.asking import Asked
 from trivet.openai.attempt import answered, cut, deserted, failed
 from trivet.openai.failures import EXCHANGE, transport_error
 from trivet.openai.fast import ask_whole
-from trivet.openai.raw import Raw
+from trivet.openai.raw import Raw, lower
 from trivet.openai.reading import Watcher, read_whole, unread
 from trivet.types import Reply, Request
 
@@ -67,24 +67,24 @@ class Exchange:
             ask_whole(self.http)
         response = await self._inner.handle_async_request(self.http)
         stream = cast(httpx2.AsyncByteStream, response.stream)
-        raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream)
+        raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream, response)
         if raw.status < 400:
             if self.asked.dialect is not None and is_event_stream(response.headers):
                 return await self._watched(raw, stream, clock, began)
             if self.asked.dialect is None and not is_json(response.headers):
-                return answered(unread(self.asked, raw, response.headers), raw.status, clock() - began, None)
+                return answered(unread(self.asked, raw, lower(raw.headers)), raw.status, clock() - began, None)
         try:
             body = b"".join([part async for part in stream])
         finally:
             await stream.aclose()
-        raw = Raw(raw.status, raw.headers, body, raw.extensions)
+        raw = Raw(raw.status, raw.headers, body, raw.extensions, None, response)
         return answered(read_whole(self.asked, raw, body), raw.status, clock() - began, None)
 
     async def _watched(
         self, raw: Raw, stream: httpx2.AsyncByteStream, clock: Callable[[], float], began: float
     ) -> Reply:
         first: list[float] = []
-        watcher = Watcher(self.asked, raw.status, httpx2.Headers(raw.headers), lambda: first.append(clock() - began))
+        watcher = Watcher(self.asked, raw.status, lower(raw.headers), lambda: first.append(clock() - began))
         tape = self.tape = Tape()
         self.leave()
         if not self.head.done():

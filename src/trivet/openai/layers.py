@@ -30,6 +30,7 @@ from trivet.openai.exchange import Exchange, Reading
 from trivet.openai.handing import Answer, call_of, failed_call, handed
 from trivet.openai.notes import Note
 from trivet.openai.options import Options
+from trivet.openai.raw import lower
 from trivet.openai.recording import Recorder, recorder
 from trivet.prices.book import standard_book
 from trivet.settings import Endpoint
@@ -266,9 +267,10 @@ def read(http: httpx2.Request) -> Asked:
     except httpx2.RequestNotRead:
         body = None
     url = http.url
-    query = url.query.decode("ascii", "replace")
-    origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-    return asked(http.method, origin, url.path, query, http.headers.items(), body)
+    path, _, query = url.raw_path.decode("ascii", "replace").partition("?")
+    host = url.raw_host.decode("ascii", "replace")
+    origin = f"{url.scheme}://{f'[{host}]' if ':' in host else host}{'' if url.port is None else f':{url.port}'}"
+    return asked(http.method, origin, path, query, lower(http.headers.raw), body)
 
 
 def _reading(source: Exchange, flight: asyncio.Task[Reply], note: Note, *, joined: bool) -> httpx2.Response:

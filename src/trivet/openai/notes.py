@@ -70,6 +70,10 @@ def remember(made: object, note: Note) -> None:
 
 def note_of(made: object) -> Note | None:
     """The note behind anything that the SDK has made of a reply."""
+    extensions = getattr(made, "extensions", None)
+    if isinstance(extensions, dict):
+        note = extensions.get(EXTENSION)
+        return note if isinstance(note, Note) else None
     kept = _calls.get(id(made))
     if kept is not None and kept[0]() is made:
         return kept[1]
@@ -79,6 +83,4 @@ def note_of(made: object) -> Note | None:
             found = note_of(inner)
             if found is not None:
                 return found
-    extensions = getattr(made, "extensions", None)
-    note = extensions.get(EXTENSION) if isinstance(extensions, Mapping) else None
-    return note if isinstance(note, Note) else None
+    return None

@@ -22,18 +22,28 @@ _EVENTS = b"text/event-stream; charset=utf-8"
 Pairs = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raw:
-    """`body` is None where it goes to one reader alone, as `stream`; `extensions` are httpx2's."""
+    """`body` is None where it goes to one reader alone, as `stream`; `extensions` are httpx2's.
+
+    `first`: the response that it came in, for the caller whose request it was.
+    """
 
     status: int
     headers: Pairs
     body: bytes | None
     extensions: dict[str, Any] = field(default_factory=dict)
     stream: Any = None
+    first: httpx2.Response | None = None
 
     def response(self, note: Note, *, source: bytes | None = None) -> httpx2.Response:
         """A response of its own for one caller; `source` where it was not the answer to their own request."""
+        first, self.first = (None, self.first) if source else (self.first, None)
+        if first is not None:
+            first.extensions[EXTENSION] = note
+            if self.body is not None:
+                first.stream = Body([self.body])
+            return first
         headers = [*self.headers, (SOURCE, source)] if source else self.headers
         extensions = {**self.extensions, EXTENSION: note}
         if self.body is None:
@@ -55,17 +65,21 @@ class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
             yield chunk
 
 
-def lower(headers: httpx2.Headers) -> Mapping[str, str]:
-    """The headers as the wire reads them."""
-    return dict(headers.items())
+def lower(headers: Pairs) -> dict[str, str]:
+    """The headers as the wire reads them; of one that is repeated, all values."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
-def decoded(status: int, headers: httpx2.Headers, body: bytes) -> bytes:
+def decoded(raw: Raw, headers: Mapping[str, str], body: bytes) -> bytes:
     """The body with its content encoding undone; as it is where that can't be."""
     if "content-encoding" not in headers or not body:
         return body
     try:
-        return httpx2.Response(status, headers=headers, content=body).content
+        return httpx2.Response(raw.status, headers=raw.headers, content=body).content
     except httpx2.DecodingError:
         return body
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import httpx2
+from msgspec.structs import replace
 
 from trivet.errors import ProtocolError, RequestError
 from trivet.openai.asking import Asked
@@ -24,48 +24,45 @@ UNREAD = "unread"
 
 def read_whole(asked: Asked, raw: Raw, body: bytes) -> Reply:
     """The reply of a whole body, `raw` with it; raises `ProviderError` for statuses from 400 on, `raw` with it too."""
-    headers = httpx2.Headers(raw.headers)
+    headers = lower(raw.headers)
     if raw.status >= 400:
-        error = provider_error(raw.status, lower(headers), decoded(raw.status, headers, body))
+        error = provider_error(raw.status, headers, decoded(raw, headers, body))
         error.raw = raw
         raise error
     if asked.dialect is None or not 200 <= raw.status < 300:
         return unread(asked, raw, headers)
     dialect = openai_chat if asked.dialect == "chat" else openai_responses
     try:
-        reply = dialect.decode(raw.status, lower(headers), decoded(raw.status, headers, body))
+        reply = dialect.decode(raw.status, headers, decoded(raw, headers, body))
     except RequestError as error:
         return unread(asked, raw, headers, error)
     return with_raw(reply, raw)
 
 
-def unread(asked: Asked, raw: Raw, headers: httpx2.Headers, error: RequestError | None = None) -> Reply:
+def unread(asked: Asked, raw: Raw, headers: Mapping[str, str], error: RequestError | None = None) -> Reply:
     """A reply that goes on as it is; of a failed response, what it was billed is known all the same."""
-    told = lower(headers)
     return Reply(
         text="",
         status=UNREAD,
         model=asked.request.model,
         reason=None if error is None else error.code,
         usage=None if error is None else error.usage,
-        request_id=told.get("x-request-id"),
-        limits=rate_limits(told),
-        simulated=SIMULATED in told,
+        request_id=headers.get("x-request-id"),
+        limits=rate_limits(headers),
+        simulated=SIMULATED in headers,
         raw=raw,
     )
 
 
 def with_raw(reply: Reply, raw: Raw) -> Reply:
     """The same with the HTTP reply that it came in."""
-    from msgspec.structs import replace
-
     return replace(reply, raw=raw)
 
 
 class Watcher:
     """Reads along with a stream that is handed on byte for byte. `saw_text` is called at its first visible text."""
 
-    def __init__(self, asked: Asked, status: int, headers: httpx2.Headers, saw_text: Callable[[], None]) -> None:
+    def __init__(self, asked: Asked, status: int, headers: Mapping[str, str], saw_text: Callable[[], None]) -> None:
         self._asked = asked
         self._headers = headers
         self._status = status
@@ -73,8 +70,8 @@ class Watcher:
         self._seen = False
         self._decoder = Decoder(headers.get("content-encoding", "").lower())
         self._broken: RequestError | None = None
-        self._chat = ChatStreamReader(lower(headers)) if asked.dialect == "chat" else None
-        self._responses = StreamReader(status, lower(headers)) if asked.dialect == "responses" else None
+        self._chat = ChatStreamReader(headers) if asked.dialect == "chat" else None
+        self._responses = StreamReader(status, headers) if asked.dialect == "responses" else None
         if not self._decoder.known:
             self._broken = ProtocolError("the stream is encoded in a way that is not read along")
 

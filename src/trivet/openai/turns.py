@@ -22,7 +22,7 @@ from trivet.openai.asking import Asked
 from trivet.openai.attempt import answered, cut, deserted, failed
 from trivet.openai.exchange import count_retry, is_event_stream, is_json
 from trivet.openai.failures import EXCHANGE, transport_error
-from trivet.openai.raw import Raw
+from trivet.openai.raw import Raw, lower
 from trivet.openai.reading import Watcher, read_whole, unread
 from trivet.types import Reply, Request
 
@@ -104,18 +104,18 @@ class BlockingExchange:
     def _once(self, turn: Turn) -> SharedTape | None:
         response = self._inner.handle_request(self.http)
         stream = cast(httpx2.SyncByteStream, response.stream)
-        raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream)
+        raw = Raw(response.status_code, response.headers.raw, None, response.extensions, stream, response)
         if raw.status < 400:
             if self.asked.dialect is not None and is_event_stream(response.headers):
                 return self._begin(turn, raw, stream)
             if self.asked.dialect is None and not is_json(response.headers):
-                turn.answered(unread(self.asked, raw, response.headers), raw.status)
+                turn.answered(unread(self.asked, raw, lower(raw.headers)), raw.status)
                 return None
         try:
             body = b"".join(stream)
         finally:
             stream.close()
-        raw = Raw(raw.status, raw.headers, body, raw.extensions)
+        raw = Raw(raw.status, raw.headers, body, raw.extensions, None, response)
         turn.answered(read_whole(self.asked, raw, body), raw.status)
         return None
 
@@ -171,7 +171,7 @@ class SharedTape:
         self._lock = Lock()
         self._count = Lock()
         self._ttft: float | None = None
-        self._watcher = Watcher(exchange.asked, raw.status, httpx2.Headers(raw.headers), self._saw_text)
+        self._watcher = Watcher(exchange.asked, raw.status, lower(raw.headers), self._saw_text)
 
     def _saw_text(self) -> None:
         self._ttft = monotonic() - self._turn.began
