@@ -93,8 +93,12 @@ class Exchange:
             async for chunk in stream:
                 tape.add(chunk)
                 watcher.feed(chunk)
-        except BaseException as broken:
-            tape.end(broken if isinstance(broken, Exception) else None)
+        except asyncio.CancelledError:
+            if not (self._deserted and watcher.done and self._task is not None):
+                raise
+            self._task.uncancel()  # all that there is to read has been read
+        except Exception as broken:
+            tape.end(broken)
             if not isinstance(broken, EXCHANGE):
                 raise
             error = transport_error(broken, self.http)

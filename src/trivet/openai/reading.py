@@ -75,6 +75,12 @@ class Watcher:
         if not self._decoder.known:
             self._broken = ProtocolError("the stream is encoded in a way that is not read along")
 
+    @property
+    def done(self) -> bool:
+        """Whether the whole answer is here, so that nothing is lost to whoever stops reading."""
+        reader = self._responses or self._chat
+        return self._broken is None and reader is not None and reader.done
+
     def feed(self, chunk: bytes) -> None:
         """Take a piece; what can't be read is no reason to stop the stream."""
         if self._broken is not None:

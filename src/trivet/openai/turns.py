@@ -232,7 +232,7 @@ class SharedTape:
             if self._readers > 0:
                 return False
         if not self._over:
-            self._end(deserted())
+            self._end(None if self._watcher.done else deserted())
         return True
 
 
