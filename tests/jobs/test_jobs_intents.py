@@ -24,8 +24,8 @@ def sent(ledger: Ledger, n: int, size: int = 100) -> None:
     ledger.mark(Sent(n=n, size=size, cap=16, after=ledger.size))
 
 
-def failed(ledger: Ledger, n: int, attempt: Attempt = Attempt(latency=0.1, status=429)) -> None:
-    ledger.mark(Failed(n=n, attempt=attempt, after=ledger.size))
+def failed(ledger: Ledger, n: int, attempt: Attempt | None = None) -> None:
+    ledger.mark(Failed(n=n, attempt=attempt or REFUSED, after=ledger.size))
 
 
 PAID = Attempt(latency=0.1, status=200, cost=Decimal("0.001"))

@@ -19,7 +19,7 @@ from trivet.cli import progress
 from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
-from trivet.cli.options import CallOptions, DataOptions, TaskOptions
+from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
 from trivet.client.client import AsyncClient, today
 from trivet.client.door import new_loop
@@ -59,6 +59,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.fresh and self.retry_failed:
             raise SettingsError("--fresh and --retry-failed exclude each other: start over, or mend what failed?")
+        check_seed(self.data, self.calls)
 
 
 def load_task(options: TaskOptions) -> Task:
@@ -73,6 +74,7 @@ def overridden(task: Task, options: TaskOptions) -> Task:
     for name, equals, _ in pairs:
         if not (name and equals):
             raise SettingsError(f"--param {name}: write it as key=value, like --param max_output_tokens=16")
+    once("--param", [name for name, _, _ in pairs])
     params = {name: value for name, _, value in pairs}
     return task_file.override(task, model=options.model, params=params, tier=options.tier)
 
@@ -92,7 +94,7 @@ def open_data(options: DataOptions) -> tuple[Source, Selection]:
     selection = Selection(
         first=options.first,
         sample=options.sample,
-        seed=options.seed,
+        seed=options.seed or 0,
         shard=None if options.shard is None else parse_shard(options.shard),
         map=options.mapping(),
         id=options.id,
