@@ -180,9 +180,7 @@ class CallOptions:
         if self.retries is not None and self.retries < 0:
             raise SettingsError(f"--retries {self.retries}: a number from 0 on")
         if self.ttl is not None and self.cache_url() is None:
-            raise SettingsError(
-                f"--ttl {self.ttl} does nothing without a cache: name one (--cache URL)"
-            )
+            raise SettingsError(f"--ttl {self.ttl} does nothing without a cache: name one (--cache URL)")
         self.workers()
 
     def workers(self) -> int | None:

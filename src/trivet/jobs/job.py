@@ -151,6 +151,7 @@ class Job:
     def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
         """Write the results in row order and the summary; unless interrupted, the run is over."""
         try:
+            self._ledger.look()
             path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep)
             summary = summarise(
                 self._ledger.ordered(),

@@ -152,6 +152,10 @@ class Ledger:
         yield from self.replaced()
         yield from self.in_flight.unfinished()
 
+    def look(self) -> None:
+        """`MachineError` when the run folder is no longer where it was."""
+        self._records.look()
+
     def sync(self) -> None:
         """Return when the disk has what was written; `MachineError` when it fails."""
         self._marks.sync()
