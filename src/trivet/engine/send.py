@@ -68,8 +68,6 @@ class Send:
         except RequestError as error:
             attempt = _failed(error, clock() - began)
             error.attempts = (attempt,)
-            if request.journal is not None:
-                request.journal(request, attempt)
             _debug(request, attempt)
             raise
         except asyncio.CancelledError as cancelled:
@@ -155,7 +153,7 @@ def _failed(error: RequestError, latency: float) -> Attempt:
         request_id=provider.request_id if provider else None,
         usage=error.usage,
         cost=None if error.possibly_billed else Decimal(0),
-        possibly_billed=error.possibly_billed,
+        possibly_billed=error.possibly_billed and error.usage is None,  # told what it took, it is surely billed
     )
 
 

@@ -91,7 +91,7 @@ class Ledger:
                 else:
                     self.damaged += 1
                     log.warning("%s is damaged at byte %d: the row of that line has no record", self.path, offset)
-        if self.in_flight.open():
+        if self.in_flight.unsettled:
             self.mark(TakenUp(taken_up=now, after=self.size))
 
     def _note(self, record: Record) -> None:
@@ -146,6 +146,15 @@ class Ledger:
                 record = _record(line)
                 if record is not None and index.offset(record.n) != offset:
                     yield record
+
+    def spent_in_vain(self) -> Iterator[Record]:
+        """What is money but no row's last word: `replaced`, and failed attempts of rows the run was stopped over."""
+        yield from self.replaced()
+        yield from self.in_flight.unfinished()
+
+    def look(self) -> None:
+        """`MachineError` when the run folder is no longer where it was."""
+        self._records.look()
 
     def sync(self) -> None:
         """Return when the disk has what was written; `MachineError` when it fails."""

@@ -51,7 +51,7 @@ class Totals:
         self._add_call(record)
 
     def add_replaced(self, record: Record) -> None:
-        """Count what was spent on a record that a later one of the same row replaces."""
+        """Count what was spent on a record that is not the last word on its row: replaced, or of a run that stopped."""
         self._add_call(record)
 
     def _add_call(self, record: Record) -> None:
