@@ -27,7 +27,7 @@ from trivet.jobs.intents import Sent, Unbilled, spent
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
 from trivet.jobs.select import Selection
-from trivet.jobs.summary import summarise
+from trivet.jobs.summary import Totals
 from trivet.prices.book import Book
 from trivet.records import Record
 from trivet.summary import Summary
@@ -168,10 +168,11 @@ class Job:
     def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
         """Write the results in row order and the summary; unless interrupted, the run is over."""
         try:
-            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep)
-            summary = summarise(
-                self._ledger.ordered(),
-                replaced=self._ledger.replaced(),
+            totals = Totals()
+            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep, seen=totals.add)
+            for record in self._ledger.replaced():
+                totals.add_replaced(record)
+            summary = totals.summary(
                 lost=len(self._ledger.in_flight),
                 run=self.folder.name,
                 task=self.config.task_name,
