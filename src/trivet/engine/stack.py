@@ -109,8 +109,8 @@ class Stack:
         call = Deadline(call, config.deadline)
         call = self._coalesce = Coalesce(call, self._flights)
         call = Cache(call, shelf, Keys(config.endpoint))
-        call = self._meter = Meter(call, prices, clocks.today)
-        self._call = Telemetry(call, config.endpoint)
+        self._meter = Meter(call, prices, clocks.today)
+        self._call = Telemetry(self._meter, config.endpoint)
 
     def __call__(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """One request through every layer."""
