@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from datetime import date, timedelta
 from decimal import Decimal
@@ -219,9 +219,9 @@ class AsyncClient:
             tags=self._tags,
         )
 
-    async def ask(self, request: Request) -> Reply:
+    def ask(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """An encoded request through every layer; what is not a result comes back as it is."""
-        return await self._stack()(request)
+        return self._stack()(request)
 
     def _stack(self) -> Stack:
         """The layers of the running loop."""

@@ -19,11 +19,12 @@ class Deadline:
         self._inner = inner
         self._seconds = seconds
 
-    async def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Awaitable[Reply]:
         """The reply in time, or a `DeadlineError` with what was tried until then."""
-        if self._seconds is None:
-            return await self._plainly(request)
-        limit = asyncio.timeout(self._seconds)
+        return self._plainly(request) if self._seconds is None else self._within(request, self._seconds)
+
+    async def _within(self, request: Request, seconds: float) -> Reply:
+        limit = asyncio.timeout(seconds)
         cut = Interrupted()
         try:
             async with limit:

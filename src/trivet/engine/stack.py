@@ -25,9 +25,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -114,12 +115,12 @@ class Stack:
         call = Deadline(call, config.deadline)
         call = self._coalesce = Coalesce(call, self._flights)
         call = Cache(call, shelf, Keys(config.endpoint))
-        call = self._meter = Meter(call, prices, clocks.today)
-        self._call = Telemetry(call, config.endpoint)
+        self._meter = Meter(call, prices, clocks.today)
+        self._call = Telemetry(self._meter, config.endpoint)
 
-    async def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """One request through every layer."""
-        return await self._call(request)
+        return self._call(request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """One request, its events as they come; the last one carries the whole reply.

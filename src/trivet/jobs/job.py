@@ -28,7 +28,7 @@ from trivet.jobs.intents import Sent, mark_of, spent
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
 from trivet.jobs.select import Selection
-from trivet.jobs.summary import summarise
+from trivet.jobs.summary import Totals
 from trivet.prices.book import Book
 from trivet.records import Record
 from trivet.summary import Summary
@@ -171,10 +171,11 @@ class Job:
         """Write the results in row order and the summary; unless interrupted, the run is over."""
         try:
             self._ledger.look()
-            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep)
-            summary = summarise(
-                self._ledger.ordered(),
-                replaced=self._ledger.spent_in_vain(),
+            totals = Totals()
+            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep, seen=totals.add)
+            for record in self._ledger.spent_in_vain():
+                totals.add_replaced(record)
+            summary = totals.summary(
                 lost=len(self._ledger.in_flight),
                 run=self.folder.name,
                 task=self.config.task_name,
