@@ -11,6 +11,7 @@ import re
 import msgspec
 from msgspec import UNSET
 
+from trivet.jobs.summary import MAX_LABEL
 from trivet.records import Record
 from trivet.reporting.figures import Call, Failed
 from trivet.reporting.tally import Reason
@@ -52,7 +53,7 @@ def call(record: Record, *, origin: float, labels: bool, with_text: bool) -> Cal
         n=record.n,
         id=key_of(record, with_text=with_text),
         error=None if error is None else one_line(error.code, 60),
-        output=_output(record) if with_text or (labels and isinstance(record.output, str)) else None,
+        output=_output(record) if with_text or (labels and is_label(record.output)) else None,
         message=one_line(error.message, MOST_TEXT) if with_text and error is not None else None,
         text=one_line(record.text[: 8 * MOST_TEXT], MOST_TEXT) if with_text and record.text else None,
         source=record.source,
@@ -65,6 +66,11 @@ def call(record: Record, *, origin: float, labels: bool, with_text: bool) -> Cal
         usd=record.cost,
         second=max(0.0, record.at - origin) if record.at else None,
     )
+
+
+def is_label(output: object) -> bool:
+    """Whether an output can be a label: longer text is none, whatever the run says of itself."""
+    return isinstance(output, str) and len(output) <= MAX_LABEL
 
 
 def key_of(record: Record, *, with_text: bool) -> int | str:

@@ -43,14 +43,13 @@ def comparison_sections(found: ComparisonFigures, name: str) -> Markup:
 def _about(found: ComparisonFigures) -> Markup:
     figures = found.figures
     words = [one_line(Path(found.task).name, 100), one_line(Path(found.data).name, 100)]
-    if "rows" in figures:
-        words.append(f"{figures['rows']:,} rows")
-    if "margin" in figures:
-        words.append(f"margin {axes.share(figures['margin'])}")
-    if figures.get("alpha"):
-        words.append(f"level {axes.share(figures['alpha'])}")
-    if figures.get("spent_usd") is not None:
-        words.append(f"spent {dollars(axes.exact(figures['spent_usd']))}")
+    shown: list[tuple[str, Callable[[Any], str]]] = [
+        ("rows", lambda rows: f"{rows:,} rows"),
+        ("margin", lambda margin: f"margin {axes.share(margin)}"),
+        ("alpha", lambda alpha: f"level {axes.share(alpha)}"),
+        ("spent_usd", lambda usd: f"spent {dollars(axes.exact(usd))}"),
+    ]
+    words += [show(value) for name, show in shown if (value := look_up(figures, name)) is not None]
     return tag("p", [tag("span", tag("bdi", each)) for each in words if each], class_="about")
 
 
@@ -110,15 +109,23 @@ def _cell(variant: VariantFigures, path: str, show: Callable[[Any], str]) -> Mar
 
 
 def look_up(figures: Any, path: str) -> Any:
-    """A number, or a pair of them, at a dotted place of a document; None where there is none."""
+    """A number, or a pair of them where its name says so, at a dotted place; None where there is none."""
     for step in path.split("."):
         figures = figures.get(step) if isinstance(figures, dict) else None
-    known = _is_pair(figures) or (isinstance(figures, int | float) and not isinstance(figures, bool))
+    known = _is_pair(figures) if path.endswith("_interval") else _is_number(figures)
     return figures if known else None
 
 
 def _is_pair(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value)
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+
+
+_LARGEST = 1e15
+"""A figure beyond which something is wrong."""
 
 
 def _points(value: float) -> str:
@@ -130,10 +137,10 @@ def _quality(found: ComparisonFigures, name: str) -> Markup | None:
     drawable = [
         (variant, look_up(variant.figures, "quality_diff"), look_up(variant.figures, "quality_interval"))
         for variant in found.variants
-        if look_up(variant.figures, "quality_diff") is not None and look_up(variant.figures, "quality_interval")
+        if look_up(variant.figures, "quality_diff") is not None and _is_pair(variant.figures.get("quality_interval"))
     ]
-    margin = found.figures.get("margin")
-    if not drawable or not isinstance(margin, int | float):
+    margin = look_up(found.figures, "margin")
+    if not drawable or margin is None:
         return None
     low = min([-margin, *(bounds[0] for _, _, bounds in drawable)])
     high = max([margin, *(bounds[1] for _, _, bounds in drawable)])
@@ -160,7 +167,7 @@ def _quality(found: ComparisonFigures, name: str) -> Markup | None:
             tag("circle", cx=chart.across(difference), cy=y, r=6, class_=f"dot {kind}"),
         )
     chart.below(_points, 4)
-    level = 1 - 2 * (found.figures.get("alpha") or 0.05)
+    level = 1 - 2 * (look_up(found.figures, "alpha") or 0.05)
     lead = (
         f"Paired, row by row, with its {axes.share(level)} interval. A candidate whose whole interval lies right of "
         "the margin is proven not worse; one whose interval lies left of it, worse."

@@ -16,6 +16,9 @@ from trivet.reporting.reading import About, figures
 from trivet.reporting.sample import bars
 from trivet.reporting.saved import SavedComparison, read
 
+MOST_ROWS = 20_000_000
+"""A row's number beyond which it is left out of the pairs: a damaged one would take all memory."""
+
 
 def read_comparison(folder: Path, *, with_text: bool) -> ComparisonFigures:
     """The figures of a comparison's folder; `RunError` when it is none."""
@@ -25,7 +28,7 @@ def read_comparison(folder: Path, *, with_text: bool) -> ComparisonFigures:
 def drawn(saved: SavedComparison, folder: Path | None, *, with_text: bool) -> ComparisonFigures:
     """The figures of a comparison; without its folder, those that need its records are left out."""
     found = dict(saved.figures or {})
-    variants: dict[str, Any] = found.pop("variants", {})
+    variants = _documents(found.pop("variants", None))
     names = list(saved.folders) or list(variants)
     baseline = str(found.get("baseline") or (names[0] if names else ""))
     records = {name: _records(saved, folder, name, with_text=with_text) for name in names}
@@ -43,7 +46,7 @@ def drawn(saved: SavedComparison, folder: Path | None, *, with_text: bool) -> Co
             VariantFigures(
                 name=name,
                 baseline=name == baseline,
-                verdict=variants.get(name, {}).get("verdict"),
+                verdict=_verdict(variants.get(name, {})),
                 sentence=saved.verdicts.get(name, ""),
                 figures=variants.get(name, {}),
                 run=records[name],
@@ -52,6 +55,17 @@ def drawn(saved: SavedComparison, folder: Path | None, *, with_text: bool) -> Co
             for name in names
         ),
     )
+
+
+def _verdict(figures: dict[str, Any]) -> str | None:
+    found = figures.get("verdict")
+    return found if isinstance(found, str) else None
+
+
+def _documents(found: object) -> dict[str, dict[str, Any]]:
+    """Those values of a document that are documents; a saved file may come from anywhere."""
+    known = found if isinstance(found, dict) else {}
+    return {str(name): value for name, value in known.items() if isinstance(value, dict)}
 
 
 def _records(saved: SavedComparison, folder: Path | None, name: str, *, with_text: bool) -> RunFigures | None:
@@ -102,6 +116,8 @@ def _columns(folder: Path) -> dict[str, array[float]]:
     """Latency and cost by row number; a row that failed has neither."""
     columns = {"latency": array("d"), "cost": array("d")}
     for record in read_records(folder):
+        if record.n > MOST_ROWS:
+            continue
         lacking = record.n + 1 - len(columns["latency"])
         if lacking > 0:
             for column in columns.values():

@@ -17,7 +17,7 @@ from trivet.jobs.ledger import read_records
 from trivet.jobs.runs import MANIFEST, read_manifest
 from trivet.records import Record
 from trivet.reporting import saved
-from trivet.reporting.calls import key_of
+from trivet.reporting.calls import is_label, key_of
 from trivet.types import Usage
 from trivet.wording import plain
 
@@ -62,7 +62,7 @@ def _line(record: Record, *, labels: bool, with_text: bool) -> tuple[Any, ...]:
     known = record.usage is not None
     error = record.error
     output = None if record.output is UNSET else record.output
-    shown = with_text or (labels and isinstance(output, str))
+    shown = with_text or (labels and is_label(output))
     return (
         record.n,
         key_of(record, with_text=with_text),
