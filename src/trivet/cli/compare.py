@@ -57,6 +57,7 @@ def execute(options: CompareOptions) -> int:
         time_alone=options.time_alone,
         folder=options.runs,
         name=f"{Path(options.task.task).stem}-compare",
+        task=options.task.task,
     )
     collect_less()
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:

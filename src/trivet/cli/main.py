@@ -195,6 +195,26 @@ def join(
     raise typer.Exit(execute(o.pick(JoinOptions, given)))
 
 
+@app.command(epilog="Example: trivet report runs/tickets-20261122-101500 -o report.html")
+def report(
+    what: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, comparison folders.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page.")] = Path("report.html"),
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every call as a line of CSV, too.")] = None,
+    with_text: Annotated[
+        bool, typer.Option("--with-text", help="Show what models wrote, messages and ids, too.")
+    ] = False,
+    as_json: o.Json = False,
+) -> None:
+    """A page of one run or several: cost by kind, latency, what happened when, failures, verdicts."""
+    given = locals()
+    from trivet.cli.report import ReportOptions, execute
+
+    raise typer.Exit(execute(o.pick(ReportOptions, given)))
+
+
 @app.command(epilog="Example: trivet sim --port 8080, then base_url=http://127.0.0.1:8080/v1 in any client")
 def sim(
     port: Annotated[int, typer.Option("--port", help="The port; 0 for a free one.", min=0, max=65535)] = 8080,

@@ -113,6 +113,7 @@ class Job:
                 task_digest=asked.digest,
                 task_parts=asked.parts,
                 data_fingerprint=asked.fingerprint,
+                labels=task.contract.labels is not None,
                 out_stamp=stamp,
                 started_at=now,
                 token=token_hex(8),

@@ -54,6 +54,11 @@ class Book:
     def __repr__(self) -> str:
         return f"Book(models={len(self._table.models)}, as_of={self._table.as_of})"
 
+    @property
+    def as_of(self) -> date:
+        """The day the table was read."""
+        return self._table.as_of
+
     def with_overrides(self, entries: Mapping[str, object]) -> Self:
         """A book in which the named models cost what the user says, on every day.
 
