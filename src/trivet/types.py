@@ -54,6 +54,16 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     began: float | None = None
 
 
+def total(attempts: tuple[Attempt, ...]) -> Decimal | None:
+    """US dollars of all attempts; None where the cost of one of them is not known."""
+    sum_ = Decimal(0)
+    for attempt in attempts:
+        if attempt.cost is None:
+            return None
+        sum_ += attempt.cost
+    return sum_
+
+
 class Reply(Struct, frozen=True, kw_only=True):
     """One request's answer, whatever it took.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from trivet.engine.attempts import Interrupted, total
+from trivet.engine.attempts import Interrupted
 from trivet.errors import DeadlineError, SettingsError
-from trivet.types import Reply, Request
+from trivet.types import Reply, Request, total
 
 
 class Deadline:

@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.engine import log
-from trivet.engine.attempts import Interrupted, total
+from trivet.engine.attempts import Interrupted
 from trivet.errors import ProviderError, RequestError
 from trivet.limits.backoff import Backoff, is_refusal
-from trivet.types import Attempt, Reply, Request
+from trivet.types import Attempt, Reply, Request, total
 
 
 class RetryStatistics(Struct, frozen=True, kw_only=True):

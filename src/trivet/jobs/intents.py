@@ -15,9 +15,8 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from trivet.engine.attempts import total
 from trivet.records import Record
-from trivet.types import Attempt, Request
+from trivet.types import Attempt, Request, total
 
 
 class Sent(Struct, frozen=True, kw_only=True, tag_field="mark", tag="sent", omit_defaults=True):
