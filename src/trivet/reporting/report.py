@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -69,7 +70,7 @@ def gather(what: Sequence[object], *, with_text: bool) -> Figures:
 
 
 def _open(what: object, *, with_text: bool) -> RunFigures | ComparisonFigures | Staircase:
-    encoded = getattr(what, "saved", None)
+    encoded: Any = getattr(what, "saved", None)
     folder = getattr(what, "folder", what)
     if folder is None and callable(encoded):
         own = msgspec.json.decode(encoded(), type=saved.SavedComparison)
