@@ -5,11 +5,14 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trivet.markup import Markup, join, tag, text
 from trivet.wording import plain
+
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A machine under load may take its time."""
 
 
 class Reader(HTMLParser):
@@ -27,6 +30,7 @@ class Reader(HTMLParser):
         self.data += data
 
 
+@SLOW
 @given(st.text(), st.text())
 def test_whatever_is_inside_is_read_as_the_text_it_was(inside: str, value: str) -> None:
     """One element comes out, with one attribute, and with what was put in."""

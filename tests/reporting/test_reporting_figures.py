@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,6 +24,8 @@ from trivet.stats.percentiles import Percentiles
 from trivet.types import Attempt, RateLimits, Usage
 
 START = 1_795_000_000.0
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A machine under load may take its time."""
 
 
 def several(make: Any) -> list[Record]:
@@ -65,6 +67,7 @@ def test_the_figures_are_those_of_the_summary(make: Any, run_folder: Any) -> Non
 outputs = st.sampled_from(["a", "b", "x" * 70, 7, True])
 
 
+@SLOW
 @given(drawn=st.lists(st.tuples(st.integers(0, 5000), outputs, st.floats(0, 9)), max_size=40))
 def test_many_at_once_count_as_one_by_one(make: Any, drawn: list[tuple[int, Any, float]]) -> None:
     """What is counted in batches is what would have been counted singly."""
@@ -150,6 +153,7 @@ def test_a_price_of_the_users_own_is_not_split(make: Any) -> None:
 spans = st.lists(st.tuples(st.floats(0, 300), st.floats(0, 250)), min_size=1, max_size=30)
 
 
+@SLOW
 @given(spans)
 def test_attempts_in_flight_are_the_exact_mean_of_each_step(drawn: list[tuple[float, float]]) -> None:
     """However often steps were doubled on the way."""
@@ -204,6 +208,7 @@ def test_a_long_pause_is_cut_out(make: Any) -> None:
     assert line.at == START
 
 
+@SLOW
 @given(st.lists(st.floats(0.0001, 1000), min_size=1, max_size=300))
 def test_bars_hold_every_value_once(values: list[float]) -> None:
     """Whatever the sample, its bars count all of it, and its curve ends at all of it."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trivet.stats.percentiles import Percentiles, percentile
@@ -76,6 +76,7 @@ def test_the_bounds_of_a_median_are_the_tabulated_ones(n: int, p: float, low: in
     assert Percentiles(range(1, n + 1)).bounds(p) == (low, high)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.8, 0.95, 0.99]))
 def test_bounds_hold_what_they_promise_and_no_rank_more(n: int, p: float, confidence: float) -> None:
     """Each tail has the chance it is allowed at most, and the next rank inwards would have more."""
