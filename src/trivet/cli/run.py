@@ -133,6 +133,7 @@ async def _connected(
     """The client; a cache that can't be closed in order goes into `lost`, and takes no result along."""
     calls = client(options, where, cache=options.cache_url())
     try:
+        await calls.reach()
         yield calls
     finally:
         try:

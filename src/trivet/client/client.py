@@ -318,9 +318,13 @@ class AsyncClient:
         if self._store is not None:
             await self._store.close()
 
-    async def __aenter__(self) -> Self:
+    async def reach(self) -> None:
+        """See that a cache in Redis is there, before anything is sent; SettingsError or MachineError where not."""
         if isinstance(self._store, RedisStore):
             await self._store.reach()
+
+    async def __aenter__(self) -> Self:
+        await self.reach()
         return self
 
     async def __aexit__(self, *_: object) -> None:
