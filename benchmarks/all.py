@@ -2,8 +2,8 @@
 
     python benchmarks/all.py [--quick] [--most 1000000] [--only memory]
 
-`--quick` takes under three minutes: smaller samples, fewer turns, no other libraries, no processes that share a limit. One that fails is left out of
-the table, said on standard error, and makes the exit code 1.
+`--quick` takes under three minutes: smaller samples, fewer turns, no other libraries, no processes that share a limit.
+One that fails is left out of the table, said on standard error, and makes the exit code 1.
 """
 
 from __future__ import annotations
