@@ -56,17 +56,22 @@ class Telemetry:
 
     def __call__(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """The inner call, observed or as it is."""
+        observer = self.observer()
+        return self._inner(request) if observer is None else observer.observe(self._inner, request)
+
+    def observer(self) -> _Observer | None:
+        """Who would observe a call made now; None where no provider is set up."""
         if _TRACING not in sys.modules and _METERING not in sys.modules:
-            return self._inner(request)
+            return None
         if self._providers is None:
             self._providers = _Providers()
         providers = self._providers.now()
         if providers[0] is None and providers[1] is None:
-            return self._inner(request)
+            return None
         observer = self._observer
         if observer is None or observer.providers is not providers:
             observer = self._observer = _Observer(providers, self._server)
-        return observer.observe(self._inner, request)
+        return observer
 
 
 class _Providers:
