@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from trivet.jobs.summary import Totals, summarise
+from trivet.jobs.summary import Totals
 from trivet.prices.book import standard_book
 from trivet.records import Record
 from trivet.reporting.bill import Bill
@@ -21,6 +21,7 @@ from trivet.reporting.sample import distribution
 from trivet.reporting.tally import tally
 from trivet.reporting.timeline import PAUSE, STEPS, Pace
 from trivet.stats.percentiles import Percentiles
+from trivet.summary import Summary
 from trivet.types import Attempt, RateLimits, Usage
 
 START = 1_795_000_000.0
@@ -45,6 +46,15 @@ def several(make: Any) -> list[Record]:
         make.failure(45, "bad_row", source=None, attempts=(), usage=Usage(), model=None),
         make.sent(40, at=START + 60),  # asked again, with a result
     ]
+
+
+def summarise(last: list[Record], replaced: list[Record], **fields: Any) -> Summary:
+    totals = Totals()
+    for record in last:
+        totals.add(record)
+    for record in replaced:
+        totals.add_replaced(record)
+    return totals.summary(**fields)
 
 
 def last_and_replaced(records: list[Record]) -> tuple[list[Record], list[Record]]:
@@ -113,7 +123,7 @@ def test_a_printed_summary_of_other_records_is_not_believed(make: Any, run_folde
     folder = run_folder(records, finished=False)
     fields: dict[str, Any] = {"run": "one", "task": "t", "model": "m", "provider": "p", "wall_s": 77.0, "now": 0.0}
     for known, wall in ((records, 77.0), (records[:3], pytest.approx(1.4))):
-        written = msgspec.json.Encoder(decimal_format="number").encode(summarise(known, **fields))
+        written = msgspec.json.Encoder(decimal_format="number").encode(summarise(known, [], **fields))
         (folder / "summary.json").write_bytes(written)
         assert read_run(folder, with_text=False).summary.wall_s == wall
 
