@@ -128,7 +128,7 @@ async def test_a_redis_that_dies_in_mid_run_stops_nothing(
         run = client.map(task, rows, folder=tmp_path)
         async for result in run:
             results.append(result)
-            if len(results) == 300:  # results wait for their reader, so most rows are still to be asked
+            if len(results) == 300:  # reader and run take turns in one loop: most rows are still to be asked
                 redis_server.kill()
     assert len(results) == 3000
     assert all(result.ok for result in results)
