@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from trivet.jobs.intents import Sent, encoded, mark_of
+from trivet.jobs.ledger import Ledger
 from trivet.jobs.summary import Totals
 from trivet.prices.book import standard_book
 from trivet.records import Record
@@ -22,7 +24,7 @@ from trivet.reporting.tally import tally
 from trivet.reporting.timeline import PAUSE, STEPS, Pace
 from trivet.stats.percentiles import Percentiles
 from trivet.summary import Summary
-from trivet.types import Attempt, RateLimits, Usage
+from trivet.types import Attempt, RateLimits, Request, Usage
 
 START = 1_795_000_000.0
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,18 +50,19 @@ def several(make: Any) -> list[Record]:
     ]
 
 
-def summarise(last: list[Record], replaced: list[Record], **fields: Any) -> Summary:
+def last_and_replaced(records: list[Record]) -> tuple[list[Record], list[Record]]:
+    last = {record.n: record for record in records}
+    return list(last.values()), [record for record in records if last[record.n] is not record]
+
+
+def summarise(records: list[Record], replaced: list[Record], **fields: Any) -> Summary:
+    """The figures as a run itself sums them up."""
     totals = Totals()
-    for record in last:
+    for record in records:
         totals.add(record)
     for record in replaced:
         totals.add_replaced(record)
     return totals.summary(**fields)
-
-
-def last_and_replaced(records: list[Record]) -> tuple[list[Record], list[Record]]:
-    last = {record.n: record for record in records}
-    return list(last.values()), [record for record in records if last[record.n] is not record]
 
 
 def test_the_figures_are_those_of_the_summary(make: Any, run_folder: Any) -> None:
@@ -68,7 +71,7 @@ def test_the_figures_are_those_of_the_summary(make: Any, run_folder: Any) -> Non
     last, replaced = last_and_replaced(records)
     shown = read_run(run_folder(records), with_text=True).summary
     theirs = summarise(
-        last, replaced=replaced, run="one", task="t.toml", model="gpt-5.4-mini", provider="simulated",
+        last, replaced, run="one", task="t.toml", model="gpt-5.4-mini", provider="simulated",
         wall_s=shown.wall_s, now=START + 60,
     )  # fmt: skip
     assert shown == theirs
@@ -245,3 +248,23 @@ def test_the_folder_is_only_read(make: Any, run_folder: Any) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     tally(folder, standard_book(), START)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_what_a_cut_off_run_tried_in_vain_is_counted(make: Any, run_folder: Any) -> None:
+    """Failed attempts of rows without a record, and calls whose end nobody knows, as the run's own ledger has them."""
+    folder = run_folder([make.sent(n) for n in range(3)], finished=False)
+    asked = Request(head=b"{", tail=b"}", model="m", accept=lambda _: None, label="3")
+    failed = Attempt(latency=0.1, status=500, error="server_error")
+    size = (folder / "ledger.jsonl").stat().st_size
+    marks = [Sent(n=0), mark_of(asked, None, size), mark_of(asked, failed, size), Sent(n=4, after=size)]
+    (folder / "sent.jsonl").write_bytes(b"".join(map(encoded, marks)))
+    shown = read_run(folder, with_text=False).summary
+    ledger = Ledger.open(folder)
+    fields: dict[str, Any] = {"run": "one", "task": "t.toml", "model": shown.model, "provider": "simulated"}
+    theirs = summarise(
+        list(ledger.ordered()), list(ledger.spent_in_vain()), **fields, wall_s=shown.wall_s, now=0.0,
+        interrupted=True, lost=len(ledger.in_flight),
+    )  # fmt: skip
+    ledger.close()
+    assert shown == theirs
+    assert (shown.calls.attempts, shown.possibly_billed) == (4, 1)

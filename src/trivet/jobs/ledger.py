@@ -198,6 +198,19 @@ def read_records(folder: Path) -> Iterator[Record]:
             yield record
 
 
+def read_in_flight(folder: Path) -> InFlight:
+    """What a run folder tells of attempts that no record does; another process may be writing."""
+    in_flight = InFlight()
+    if not (folder / MARKS).is_file() or not (folder / NAME).is_file():
+        return in_flight
+    for _, line in _merged(folder):
+        if isinstance(line, Record):
+            in_flight.settle(line.n)
+        elif line is not None:
+            in_flight.mark(line)
+    return in_flight
+
+
 def encoded(record: Record) -> bytes:
     """The record as a line; what JSON has no type for is written as text."""
     try:

@@ -53,10 +53,11 @@ def figures(folder: Path, about: About, printed: Summary | None, *, with_text: b
     """The figures of the ledger in a folder. `printed`: the summary that its run has written."""
     try:
         found = tally(folder, standard_book(), about.at)
+        lost = _add_unrecorded(found, folder) if about.finished_at is None or _taken_up(folder) else 0
     except OSError as error:
         raise RunError(f"{folder / ledger.NAME} can't be read: {error.strerror or error}") from None
     found.totals.sort()
-    summary = _agreed(found, about, printed)
+    summary = _agreed(found, about, printed, lost)
     shown = about.labels or with_text
     return RunFigures(
         name=about.name,
@@ -95,7 +96,24 @@ def _summary(folder: Path) -> Summary | None:
         return None
 
 
-def _agreed(found: Tally, about: About, printed: Summary | None) -> Summary:
+def _taken_up(folder: Path) -> bool:
+    """Whether a process has gone on where another one was cut off."""
+    path = folder / ledger.MARKS
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return any(b"taken_up" in line for line in file)
+
+
+def _add_unrecorded(found: Tally, folder: Path) -> int:
+    """Count the failed attempts of rows without a record; how many attempts there are whose end nobody knows."""
+    in_flight = ledger.read_in_flight(folder)
+    for record in in_flight.unfinished():
+        found.add(record, last=False)
+    return len(in_flight)
+
+
+def _agreed(found: Tally, about: About, printed: Summary | None, lost: int) -> Summary:
     """The summary that the run has printed, if it is of these records; else what they come to."""
     counted = found.totals.summary(
         run=about.name,
@@ -104,6 +122,7 @@ def _agreed(found: Tally, about: About, printed: Summary | None) -> Summary:
         provider=about.provider,
         wall_s=max(0.0, found.ends - about.at) if about.at else 0.0,
         now=found.ends,
+        lost=lost,
         interrupted=about.finished_at is None,
     )
     same = printed is not None and (printed.rows, printed.ok, printed.calls) == (

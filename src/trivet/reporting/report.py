@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import msgspec
 
@@ -70,10 +70,10 @@ def gather(what: Sequence[object], *, with_text: bool) -> Figures:
 
 
 def _open(what: object, *, with_text: bool) -> RunFigures | ComparisonFigures | Staircase:
-    encoded: Any = getattr(what, "saved", None)
+    encoded = getattr(what, "saved", None)
     folder = getattr(what, "folder", what)
     if folder is None and callable(encoded):
-        own = msgspec.json.decode(encoded(), type=saved.SavedComparison)
+        own = msgspec.json.decode(cast(Callable[[], bytes], encoded)(), type=saved.SavedComparison)
         return drawn(own, None, with_text=with_text)
     if folder is None:
         raise RunError(f"{what!r} was kept nowhere on disk, so there is nothing to draw: leave folder=None away")

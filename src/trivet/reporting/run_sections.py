@@ -67,8 +67,7 @@ def warnings(run: RunFigures) -> Markup:
     """What the reader has to know before believing the figures."""
     said = []
     if run.state != "finished":
-        rest = "" if run.state == "interrupted" else " Calls in flight are not on this page."
-        said.append(f"This run is {STATES[run.state]}: the figures are of the {run.summary.rows:,} rows so far.{rest}")
+        said.append(f"This run is {STATES[run.state]}: the figures are of the {run.summary.rows:,} rows so far.")
     if run.summary.error is not None:
         message = f": {one_line(run.summary.error.message, 400)}" if run.summary.error.message else ""
         said.append(f"What stopped it: {one_line(run.summary.error.code, 60)}{message}")
