@@ -110,7 +110,9 @@ class Shelf:
         if self._look is None or self._broken is not None:
             return None
         entry = self._look(request.key)
-        return None if entry is None else self.read(request, entry)
+        found = None if entry is None else self.read(request, entry)
+        self._hits += found is not None
+        return found
 
     def read(self, request: Request, entry: bytes) -> Reply | None:
         """The reply of an entry that was found in another way, as often as need be: it is not counted."""
