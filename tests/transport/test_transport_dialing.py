@@ -12,7 +12,7 @@ import pytest
 
 from trivet.testing.virtual_time import run
 from trivet.transport import dialing
-from trivet.transport.dialing import AT_ONCE, STEP, Dialer, Turns
+from trivet.transport.dialing import AT_ONCE, BURST, STEP, Dialer, Turns
 from trivet.transport.requests import Origin, target_of
 
 
@@ -183,3 +183,47 @@ def test_who_gives_up_while_he_waits_leaves_his_turn_to_the_next() -> None:
             await asyncio.wait_for(turns.__aenter__(), STEP / 10)
 
     run(main())
+
+
+def test_a_loop_that_was_held_up_makes_good_for_its_steps() -> None:
+    """After a stall of twenty steps twenty come in at once, not one; after a long one no more than a burst."""
+
+    async def main() -> None:
+        loop = Stalling()
+        turns = Turns(loop)
+        tasks = [asyncio.ensure_future(turns.__aenter__()) for _ in range(AT_ONCE + 100)]
+        for stall, let_in in ((0.0, 0), (20 * STEP, 20), (1000 * STEP, BURST)):
+            before = sum(task.done() for task in tasks)
+            loop.pass_by(stall)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            after = sum(task.done() for task in tasks)
+            assert after - before == (let_in or AT_ONCE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    run(main())
+
+
+class Stalling(asyncio.SelectorEventLoop):
+    """A clock that moves by hand, and one timer; futures belong to the loop that runs."""
+
+    now = 0.0
+    later: Callable[[], None] | None = None
+
+    def time(self) -> float:
+        return self.now
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_future()
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+        self.later = callback  # type: ignore[assignment]
+        return object()
+
+    def pass_by(self, seconds: float) -> None:
+        """So long nothing ran; what is due runs now."""
+        self.now += seconds
+        if seconds and self.later is not None:
+            self.later()

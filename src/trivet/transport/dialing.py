@@ -33,15 +33,22 @@ AT_ONCE = 4
 STEP = 0.001
 """Seconds after which one more is begun all the same, so that a server far away is not a slow one."""
 
+BURST = 32
+"""Of those, begun in one turn of the event loop at most."""
+
 
 class Turns(AbstractAsyncContextManager[None]):
-    """Lets `AT_ONCE` in at once, and one more each `STEP`; first come, first served."""
+    """Lets `AT_ONCE` in at once, and one more each `STEP`; first come, first served.
+
+    An event loop that was held up makes good for its steps, by `BURST` at most.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._stepped = 0.0
 
     async def __aenter__(self) -> None:
         if self._inside < AT_ONCE and not self._waiting:
@@ -50,6 +57,7 @@ class Turns(AbstractAsyncContextManager[None]):
         turn = self._loop.create_future()
         self._waiting.append(turn)
         if self._timer is None:
+            self._stepped = self._loop.time()
             self._timer = self._loop.call_later(STEP, self._step)
         try:
             await turn
@@ -69,7 +77,10 @@ class Turns(AbstractAsyncContextManager[None]):
             self._let_in()
 
     def _step(self) -> None:
-        self._let_in()
+        now = self._loop.time()
+        for _ in range(min(BURST, max(1, round((now - self._stepped) / STEP)))):
+            self._let_in()
+        self._stepped = now
         self._timer = self._loop.call_later(STEP, self._step) if self._waiting else None
 
     def _let_in(self) -> None:
