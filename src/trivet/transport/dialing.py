@@ -27,8 +27,8 @@ Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, in
 DNS_TTL = 60.0  # seconds
 NEXT_ADDRESS = 0.25  # seconds after which another address is tried beside the first
 
-AT_ONCE = 4
-"""Connections begun to one server before one of them stands: Python's own server has a queue of five."""
+AT_ONCE = 8
+"""Connections begun to one server before one of them stands: short queues, of five say, overflow beyond."""
 
 STEP = 0.001
 """Seconds after which one more is begun all the same, so that a server far away is not a slow one."""
