@@ -20,7 +20,6 @@ from trivet.openai.handing import call_of, failed_call, handed
 from trivet.openai.layers import Layers, read
 from trivet.openai.notes import Note
 from trivet.openai.turns import BlockingExchange, BlockingReading, SharedTape, Turn
-from trivet.store.redis import RedisStore
 from trivet.types import Reply, Request
 
 
@@ -38,9 +37,7 @@ class Blocking:
         self._lock = Lock()
         self._live: dict[bytes, BlockingExchange] = {}
         store = layers.options.store
-        self._shelf = (
-            None if store is None or isinstance(store, RedisStore) else Shelf(store, layers.options.ttl, time.time)
-        )
+        self._shelf = None if store is None else Shelf(store, layers.options.ttl, time.time)
 
     def answer(self, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
         """See `Layers.answer`."""
@@ -107,15 +104,9 @@ class Blocking:
         if "opentelemetry.trace" in sys.modules or "opentelemetry.metrics" in sys.modules:
             return None
         began = time.perf_counter()
-        looking = shelf.find(request)
         try:
-            looking.send(None)
-        except StopIteration as found:
-            hit: Reply | None = found.value
+            hit = shelf.look(request)
         except TrivetError:
-            return None
-        else:
-            looking.close()
             return None
         return None if hit is None else self._alive().priced(hit, time.perf_counter() - began)
 
