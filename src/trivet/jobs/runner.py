@@ -148,10 +148,15 @@ class Runner:
         self._rows.put_nowait(None)  # wakes whoever waits for a row
 
     @property
+    def ended(self) -> bool:
+        """Whether every row has come to its end."""
+        return self._all_fed and self._fed == self._ok + self._failed
+
+    @property
     def interrupted(self) -> bool:
         """Whether the run was stopped before its rows came to an end."""
         stopped = self._stopping.is_set() or self.stopped is not None
-        return stopped and not (self._all_fed and self._fed == self._ok + self._failed)
+        return stopped and not self.ended
 
     async def _end_late(self, grace: float) -> None:
         await self._stopping.wait()
