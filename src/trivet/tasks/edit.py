@@ -66,8 +66,17 @@ def _set(toml: Any, document: MutableMapping[str, Any], place: tuple[str, ...], 
         if not isinstance(found, MutableMapping):
             raise TaskError(f"{'.'.join(place)} can't be set: {name} has a value of its own")
     if isinstance(value, str) and "\n" in value:
-        value = toml.string("\n" + value, multiline=True)
+        value = _block(toml, value)
     found[last] = value
+
+
+def _block(toml: Any, text: str) -> Any:
+    """A text of several lines, from the line after its quotes on."""
+    made = toml.string(text, multiline=True)
+    if text.startswith("\n"):
+        return made  # the library does so itself
+    written = "\n" + made.as_string()[3:-3]
+    return toml.items.String(toml.items.StringType.MLB, text, written, made.trivia)
 
 
 def _remove(document: MutableMapping[str, Any], place: tuple[str, ...]) -> None:
