@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -54,7 +55,7 @@ def test_a_spent_budget_stops_and_more_money_goes_on(trivet: Any, simulator: sim
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_a_killed_comparison_is_taken_up(tmp_path: Path) -> None:
+async def test_a_killed_comparison_is_taken_up(tmp_path: Path) -> None:
     """Killed in the middle, by a signal that nobody can catch, it goes on where it was; --fresh starts over."""
     rows = write_rows(tmp_path / "rows.jsonl", 80)
     with sim.start(sim.Scenario(time_scale=0.2)) as server:
@@ -77,7 +78,7 @@ def test_a_killed_comparison_is_taken_up(tmp_path: Path) -> None:
         assert records_of(tmp_path / "runs") == [80, 80]
 
 
-def test_ctrl_c_ends_in_order(tmp_path: Path) -> None:
+async def test_ctrl_c_ends_in_order(tmp_path: Path) -> None:
     """The first one lets calls in flight finish, says what there is, and ends with 130."""
     rows = write_rows(tmp_path / "rows.jsonl", 300)
     with sim.start(sim.Scenario(time_scale=0.2)) as server:
