@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -55,47 +55,85 @@ def test_a_spent_budget_stops_and_more_money_goes_on(trivet: Any, simulator: sim
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-async def test_a_killed_comparison_is_taken_up(tmp_path: Path) -> None:
-    """Killed in the middle, by a signal that nobody can catch, it goes on where it was; --fresh starts over."""
-    rows = write_rows(tmp_path / "rows.jsonl", 80)
-    with sim.start(sim.Scenario(time_scale=0.2)) as server:
-        command = [sys.executable, "-m", "trivet", "compare", str(TASK), str(rows), "--variants", "verbose,concise",
-                   "--control", "0", "--base-url", server.url, "--no-calibrate", "--concurrency", "2", "--every-row",
-                   "--json"]  # fmt: skip
-        variables = {**os.environ, "OPENAI_API_KEY": "any"}
-        killed = subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL)
-        ends = time.monotonic() + 50
-        while sum(records_of(tmp_path / "runs")) < 20 and killed.poll() is None and time.monotonic() < ends:
-            time.sleep(0.02)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        kept = sum(records_of(tmp_path / "runs"))
-        before = server.books()["requests"]
-        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, timeout=100, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["rows"] == 80
-        assert 160 - kept <= server.books()["requests"] - before <= 160 - kept + 2  # what was in flight may be late
-        assert records_of(tmp_path / "runs") == [80, 80]
+class Gate:
+    """A server that answers so many requests, and holds all others until it is opened."""
+
+    def __init__(self, scripted: Any, before: int) -> None:
+        self.open = threading.Event()
+        self._left = before
+        self._lock = threading.Lock()
+        self.server = scripted(200, self._body)
+
+    def _body(self, _: bytes) -> bytes:
+        with self._lock:
+            self._left -= 1
+            free = self._left >= 0
+        if not free:
+            self.open.wait()
+        part = {"type": "output_text", "text": "billing", "annotations": []}
+        message = {"type": "message", "role": "assistant", "content": [part]}
+        return json.dumps(
+            {"id": "r", "object": "response", "status": "completed", "model": "gpt-5.4-mini", "output": [message],
+             "usage": {"input_tokens": 20, "output_tokens": 2}}
+        ).encode()  # fmt: skip
 
 
-async def test_ctrl_c_ends_in_order(tmp_path: Path) -> None:
+def start(folder: Path, rows: Path, url: str) -> subprocess.Popen[bytes]:
+    """A comparison as a process of its own."""
+    command = [sys.executable, "-m", "trivet", "compare", str(TASK), str(rows), "--variants", "verbose,concise",
+               "--control", "0", "--base-url", url, "--no-calibrate", "--concurrency", "2", "--every-row",
+               "--json"]  # fmt: skip
+    variables = {**os.environ, "OPENAI_API_KEY": "any"}
+    return subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+async def records_come(root: Path, count: int) -> None:
+    """Until so many records are on disk; the tests' own limit of time is the end of it."""
+    while sum(records_of(root)) < count:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_killed_comparison_is_taken_up(scripted: Any, tmp_path: Path) -> None:
+    """Killed in the middle, by a signal that nobody can catch, it goes on where it was: no row is asked twice."""
+    rows = write_rows(tmp_path / "rows.jsonl", 60)
+    gate = Gate(scripted, 25)
+    killed = start(tmp_path, rows, gate.server.url)
+    try:
+        async with asyncio.timeout(120):
+            await records_come(tmp_path / "runs", 25)
+    finally:
+        killed.kill()
+        killed.communicate()
+        gate.open.set()
+    before = len(gate.server.requests)
+    assert before <= 27
+    out, err = start(tmp_path, rows, gate.server.url).communicate(timeout=120)
+    assert json.loads(out)["rows"] == 60, err
+    assert len(gate.server.requests) - before <= 120 - 25 + 2
+    assert records_of(tmp_path / "runs") == [60, 60]
+
+
+async def test_ctrl_c_ends_in_order(scripted: Any, tmp_path: Path) -> None:
     """The first one lets calls in flight finish, says what there is, and ends with 130."""
-    rows = write_rows(tmp_path / "rows.jsonl", 300)
-    with sim.start(sim.Scenario(time_scale=0.2)) as server:
-        command = [sys.executable, "-m", "trivet", "compare", str(TASK), str(rows), "--variants", "verbose,concise",
-                   "--base-url", server.url, "--concurrency", "2", "--json"]  # fmt: skip
-        going = subprocess.Popen(
-            command, cwd=tmp_path, env={**os.environ, "OPENAI_API_KEY": "any"}, stdout=subprocess.PIPE
-        )
-        ends = time.monotonic() + 50
-        while sum(records_of(tmp_path / "runs")) < 8 and going.poll() is None and time.monotonic() < ends:
-            time.sleep(0.02)
+    rows = write_rows(tmp_path / "rows.jsonl", 60)
+    gate = Gate(scripted, 25)
+    going = start(tmp_path, rows, gate.server.url)
+    try:
+        async with asyncio.timeout(120):
+            await records_come(tmp_path / "runs", 25)
         going.send_signal(signal.SIGINT)
-        out, _ = going.communicate(timeout=60)
-        assert going.returncode == 130
-        found = json.loads(out)
-        assert found["interrupted"]
-        assert 0 < found["rows"] < 300
+        assert going.stderr is not None
+        assert b"stopping" in going.stderr.readline()
+        gate.open.set()
+        out, _ = going.communicate(timeout=120)
+    finally:
+        gate.open.set()
+        going.kill()
+    assert going.returncode == 130
+    found = json.loads(out)
+    assert found["interrupted"]
+    assert 10 <= found["rows"] < 60
+    assert sum(records_of(tmp_path / "runs")) == 27
 
 
 def test_other_rows_are_another_comparison(trivet: Any, simulator: sim.Simulator, tmp_path: Path) -> None:
