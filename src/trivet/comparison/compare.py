@@ -37,6 +37,7 @@ def compare(
     time_alone: bool = False,
     calibrate: bool = True,
     stop_early: bool = True,
+    fresh: bool = False,
     folder: str | PathLike[str] | None = "runs",
 ) -> Comparison:
     """Ask every variant every row, and say which is cheaper and whether it is shown to be no worse.
@@ -63,6 +64,7 @@ def compare(
         time_alone=time_alone,
         calibrate=calibrate,
         stop_early=stop_early,
+        fresh=fresh,
         folder=None if folder is None else Path(folder),
     )
     return client.call(compare_async(variants, open_source(rows), client.asynchronous, config))

@@ -13,6 +13,7 @@ from trivet.comparison.judge import MARK, PAIR, Asked, mark_score, pair_rows, pa
 from trivet.comparison.marking import Marking, Records
 from trivet.comparison.measure import Lane, Measurement
 from trivet.comparison.scoring import Scorer
+from trivet.errors import UsageError
 from trivet.jobs.rows import Row
 from trivet.records import Record
 from trivet.tasks.task import Task
@@ -69,7 +70,11 @@ class Judging:
 
     def _asked(self, record: Record) -> Asked:
         right = self._marking.right(record.n)
-        request = self._variants[self._names[0]].rendered(self._marking.rows[record.n])
+        row = self._marking.rows[record.n]
+        try:
+            request = self._variants[self._names[0]].rendered(row)
+        except UsageError:  # the baseline can't ask about this row, and failed there
+            request = str(dict(row))
         return Asked(row=record.n, request=request, answer=record.output, reference=None if right is UNSET else right)
 
     def scores(self, records: Mapping[str, Records]) -> tuple[dict[str, Scores], dict[str, Scores]]:

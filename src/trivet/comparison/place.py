@@ -32,8 +32,15 @@ def identity_of(variants: Mapping[str, Task], rows: Sequence[Row], model: str, s
     asked = [[name, task.digest, model_of(task, model), task.plan.tier] for name, task in variants.items()]
     found = sha256(msgspec.json.encode([asked, server, more]))
     for row in rows:
-        found.update(msgspec.json.encode([row.n, row.data], enc_hook=str))
+        found.update(_encoded(row))
     return found.hexdigest()
+
+
+def _encoded(row: Row) -> bytes:
+    try:
+        return msgspec.json.encode([row.n, row.data], enc_hook=str)
+    except (TypeError, ValueError, RecursionError):  # keys that JSON lacks, half of a surrogate pair
+        return repr((row.n, row.data)).encode("utf-8", "surrogatepass")
 
 
 class Place:

@@ -29,8 +29,8 @@ from trivet.tasks.task import Task
 WORKERS = 64
 """Calls at once at most: enough to be done soon, and few enough that latencies are those of the variants."""
 
-CONTROL = "control"
-"""The lane of the baseline's second asking; a variant's name can't be confused with it, as it has no number."""
+CONTROL = "\0control"
+"""The lane of the baseline's second asking, called as no variant is."""
 
 LOOK_EVERY = 10
 """Rows between two looks at whether any verdict can still change."""
@@ -135,7 +135,7 @@ class Session:
         lanes = {name: self._lane(folders[name], task, self._records[name]) for name, task in self._variants.items()}
         some = frozenset(row.n for row in self._rows[: self._config.controlled(len(self._rows))])
         if some:
-            lanes[CONTROL] = self._lane(CONTROL, self._variants[self._names[0]], self._records[CONTROL], some)
+            lanes[CONTROL] = self._lane("control", self._variants[self._names[0]], self._records[CONTROL], some)
         return lanes
 
     def _measurement(self, *, rate: float | None, stream: bool) -> Measurement:
