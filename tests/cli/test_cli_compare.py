@@ -127,8 +127,8 @@ def test_time_to_the_first_token_goodput_and_a_schedule(trivet: Any, task: Path)
     """Streamed answers have a first token; an objective has its share; a rate is kept and told; the bias is told."""
     with sim.start(sim.Scenario(time_scale=0.05)) as server:
         ended = trivet("compare", task, "rows.jsonl", "--first", "30", "--base-url", server.url, "--stream", "--rate",
-                       "60", "--objective", "30s", "--truth", "category", "--time-alone", "--control", "3",
-                       "--json")  # fmt: skip
+                       "60", "--objective", "600s", "--truth", "category", "--time-alone", "--control", "3",
+                       "--no-calibrate", "--json")  # fmt: skip
     assert ended.code == 0, ended.err
     found = ended.document
     mine = found["variants"]["curt"]
@@ -138,8 +138,18 @@ def test_time_to_the_first_token_goodput_and_a_schedule(trivet: Any, task: Path)
     assert mine["latency_s"]["p50_interval"][0] <= mine["latency_s"]["p50"]
     assert mine["wall_s"] > 0
     assert found["rate"] == 60
-    assert found["client_bias"]["highest_rate"] > 0
-    assert found["client_bias"]["calls"] >= 20
+    assert found["client_bias"] is None
+
+
+def test_the_client_is_calibrated_and_says_so(trivet: Any, simulator: sim.Simulator, task: Path) -> None:
+    """What it adds to a latency, its highest rate, and that latencies beyond that are not told."""
+    ended = trivet("compare", task, "rows.jsonl", "--first", "12", "--base-url", simulator.url, "--control", "0",
+                   "--json")  # fmt: skip
+    bias = ended.document["client_bias"]
+    assert bias["highest_rate"] > 0
+    assert bias["calls"] >= 20
+    assert bias["trusted"] == (bias["rate"] <= 0.9 * bias["highest_rate"])
+    assert bias["trusted"] == (ended.document["variants"]["curt"]["latency_s"]["mean"] is not None)
 
 
 def test_a_scorer_of_ones_own(trivet: Any, simulator: sim.Simulator, task: Path, tmp_path: Path) -> None:

@@ -75,3 +75,5 @@ def test_a_judge_is_paid_and_told(simulator: sim.Simulator, tmp_path: Path, scor
     saved = json.loads(next(tmp_path.glob("*/comparison.json")).read_text())
     assert list(saved["folders"]) == ["short", "long"]
     assert "for the judge" in str(found)
+    assert found.control_rows == 3
+    assert found.noise_floor is not None

@@ -24,6 +24,9 @@ from trivet.stats.percentiles import Percentiles
 from trivet.tasks.task import Task
 
 CALLS = 200
+PASSES = 3
+"""Passes for the highest rate, of which the best counts: what else the machine does is not the client's limit."""
+
 SECONDS = 2.0
 TRUSTED = 0.9
 """Share of the highest rate up to which latencies are told."""
@@ -62,8 +65,8 @@ async def measure_bias(*, concurrency: int, rate: float, stream: bool) -> Bias |
             limits=Limits(concurrency=concurrency),
         ) as client:
             await _pass(client, concurrency, concurrency, None, stream)  # opens the connections
-            _, seconds = await _pass(client, CALLS, concurrency, None, stream)
-            highest = CALLS / max(seconds, 1e-6)
+            seconds = [(await _pass(client, CALLS, concurrency, None, stream))[1] for _ in range(PASSES)]
+            highest = CALLS / max(min(seconds), 1e-6)
             paced = min(rate, highest) or 1.0
             latencies, _ = await _pass(client, max(20, min(CALLS, int(paced * SECONDS))), concurrency,
                                        max(paced, 20 / SECONDS), stream)  # fmt: skip

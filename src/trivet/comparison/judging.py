@@ -22,7 +22,7 @@ Scores = dict[int, float]
 
 
 class Judging:
-    """`open_lane(folder, task, records)`: where the calls of one judge go."""
+    """`open_lane(folder, task, records)`: where the calls of one judge go. `control`: the baseline's second asking."""
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Judging:
         variants: Mapping[str, Task],
         client: AsyncClient,
         marking: Marking,
+        control: str,
         open_lane: Callable[[str, Task, dict[int, Record]], Lane],
     ) -> None:
         self._scorer = scorer
@@ -37,6 +38,7 @@ class Judging:
         self._names = list(variants)
         self._client = client
         self._marking = marking
+        self._control = control
         self._open_lane = open_lane
         self._records: dict[str, dict[int, Record]] = {}
         self._lanes: dict[str, Lane] = {}
@@ -48,9 +50,11 @@ class Judging:
         task = PAIR if self._scorer.judge == "pairwise" else MARK
         task = task if self._scorer.model is None else task.with_(model=self._scorer.model)
         names = self._names[1:] if self._scorer.judge == "pairwise" else self._names
-        for k, name in enumerate(names):
+        for k, name in enumerate([*names, self._control]):
             records = self._records[name] = {}
-            self._lanes[name] = self._open_lane(f"judge-{k}", task, records)
+            self._lanes[name] = self._open_lane(
+                "judge-control" if name == self._control else f"judge-{k}", task, records
+            )
 
     async def run(self, records: Mapping[str, Records], measurement: Measurement) -> None:
         """Have every answer judged that can't be known without."""
@@ -107,9 +111,11 @@ class Judging:
                 yield n, score
 
     def control_scores(self, control: Records, base: Records) -> Scores:
-        """Scores of the second asking. A judge is not asked about it: there it is whether the answer is the same."""
-        if self._scorer.judge is not None:
-            return {}
+        """Scores of the second asking."""
+        if self._scorer.judge == "score":
+            return dict(self._marked(self._control, control))
+        if self._scorer.judge == "pairwise":
+            return dict(self._paired(self._control, {self._names[0]: base, self._control: control}))
         return {n: self._marking.score(record, base.get(n)) for n, record in control.items() if n in base}
 
     def cost(self) -> Decimal | None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from trivet.comparison.measure import Lane, model_of
-from trivet.errors import RunError
+from trivet.errors import MachineError, RunError
 from trivet.jobs.intents import Sent, mark_of, spent
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row
@@ -61,7 +61,10 @@ class Place:
         if found is not None:
             return cls(found[0], replace(begun, at=found[1].at, folders=found[1].folders, alone=found[1].alone),
                        resumed=True)  # fmt: skip
-        folder = create(root, begun.name, begun.at or time.time())
+        try:
+            folder = create(root, begun.name, begun.at or time.time())
+        except MachineError:
+            raise RunError(f"{root} can't hold run folders: choose another place for them (--runs DIR)") from None
         saved.write(folder, begun)
         return cls(folder, begun)
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from trivet.errors import SettingsError, TaskError
 from trivet.tasks.code import imported
 from trivet.tasks.near import did_you_mean
+from trivet.wording import one_line
 
 Score = Callable[[Any, Any, Mapping[str, Any]], float]
 """A score of an output, given what it is held against and the row."""
@@ -94,7 +95,7 @@ def _of_function(function: Callable[..., Any]) -> Score:
         try:
             value = function(output, row)
         except Exception as error:
-            raise TaskError(f"the scorer {name} failed: {type(error).__name__}: {error!s:.200}") from error
+            raise TaskError(f"the scorer {name} failed: {type(error).__name__}: {one_line(str(error))}") from error
         return checked(value, name)
 
     return score

@@ -19,7 +19,7 @@ from trivet.comparison.place import Place, identity_of, inner_folder
 from trivet.comparison.quality import differences, settled
 from trivet.comparison.result import Comparison, drawable
 from trivet.comparison.scoring import Scorer
-from trivet.errors import RequestError
+from trivet.errors import RequestError, TaskError
 from trivet.jobs.rows import Row
 from trivet.jobs.runs import public_url
 from trivet.records import Record
@@ -69,7 +69,7 @@ class Session:
     async def run(self) -> Comparison:
         """Ask, judge, time alone, calibrate, and say what came of it."""
         config, place = self._config, self._place
-        judging = Judging(self._scorer, self._variants, self._client, self._marking, self._lane)
+        judging = Judging(self._scorer, self._variants, self._client, self._marking, CONTROL, self._lane)
         lanes = self._lanes()
         judging.open()
         alone = self._lanes_alone() if config.time_alone else {}
@@ -81,7 +81,7 @@ class Session:
                 await judging.run(self._records, self._measurement(rate=None, stream=False))
             if not over:
                 await self._alone(alone)
-        except RequestError as error:
+        except (RequestError, TaskError) as error:
             if place.folder is not None and error.args:
                 error.args = (f"{error.args[0]}; what was answered so far is in {place.folder}, and the same "
                               "command goes on from there",)  # fmt: skip
