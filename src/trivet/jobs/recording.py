@@ -41,14 +41,18 @@ async def outcome_of(
     cacheable: bool,
     label: str,
     journal: Journal | None = None,
+    stream: bool = False,
 ) -> Outcome:
-    """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own."""
+    """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own.
+
+    `stream`: ask for a streamed answer.
+    """
     if row.data is None:
         return Outcome(error=DataError(row.error or f"bad row at {row.place}"))
     reply: Reply | None = None
     characters = 0
     try:
-        request = task.request(row.data, model=model, cacheable=cacheable, label=label, journal=journal)
+        request = task.request(row.data, model=model, cacheable=cacheable, label=label, journal=journal, stream=stream)
         characters = request.characters
         reply = await ask(request)
         return Outcome(output=task.result(reply), reply=reply, input_chars=characters)
