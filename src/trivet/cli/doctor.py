@@ -10,8 +10,8 @@ from decimal import Decimal
 from trivet.cli.connect import server
 from trivet.cli.options import CallOptions
 from trivet.cli.show import document, note, say
-from trivet.client.client import today
 from trivet.client.doctor import WORST_INPUT_TOKENS, WORST_OUTPUT_TOKENS, Doctor, Finding
+from trivet.client.today import today
 from trivet.errors import SettingsError
 from trivet.prices.book import standard_book
 from trivet.settings import Endpoint, duration, endpoint, proxies

@@ -14,8 +14,8 @@ import msgspec
 from trivet.cli.connect import client, server
 from trivet.cli.options import CallOptions
 from trivet.cli.show import document, note, say
-from trivet.client.client import today
 from trivet.client.door import new_loop
+from trivet.client.today import today
 from trivet.errors import SettingsError
 from trivet.linting import rewrite
 from trivet.linting.lint import MAX_BYTES, decoded, lint, lint_text, read_prompt

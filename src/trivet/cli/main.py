@@ -94,6 +94,7 @@ def run(
     keep_going: o.KeepGoing = False,
     durable: o.Durable = False,
     allow_code: o.AllowCode = False,
+    tag: o.Tag = None,
     log: o.Log = None,
     runs: o.Runs = Path("runs"),
     as_json: o.Json = False,

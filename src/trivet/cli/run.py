@@ -23,8 +23,9 @@ from trivet.cli.connect import client, server
 from trivet.cli.log import LogFile, log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
-from trivet.client.client import AsyncClient, today
+from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
+from trivet.client.today import today
 from trivet.engine.shared_account import SharedAccount
 from trivet.errors import BudgetError, DataError, MachineError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig
@@ -161,6 +162,7 @@ async def _run(
                 workers=2 * calls.concurrency,
                 id_column=selection.id,
                 kept_columns=selection.keep,
+                tags=calls.tags,
                 keep_going=options.keep_going,
             ),
             keep=job.keep,
