@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trivet.client.client import AsyncClient, today
+from trivet.client.client import AsyncClient
+from trivet.client.today import today
 from trivet.comparison.bias import Bias, measure_bias
 from trivet.comparison.config import CompareConfig
 from trivet.comparison.figures import Answers, Around, compare_figures
