@@ -26,7 +26,7 @@ below are mapped where that library's door is, never passed on bare.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from trivet.types import Attempt, RateLimits, Reply, Usage
@@ -83,7 +83,7 @@ class RequestError(TrivetError):
     `retryable`: a later attempt may succeed. `fatal`: no other request of this account or server can
     succeed either, so a run stops. `retry_after`: seconds the server asked for. `limits`: what its headers
     said. `billed`: None when unknown. `attempts`: what was tried, oldest first. `latency`, `queued`: seconds,
-    set by the meter.
+    set by the meter. `raw`: the HTTP reply that was the error, for a door that hands it on.
     """
 
     code = "request"
@@ -97,6 +97,7 @@ class RequestError(TrivetError):
     cost: Decimal | None = Decimal(0)
     latency: float | None = None
     queued: float = 0.0
+    raw: Any = None
 
 
 class TransportError(RequestError):

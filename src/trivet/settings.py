@@ -209,3 +209,52 @@ def shared_url(shared: str | None, cache: str | None) -> str | None:
     if url is None and cache is not None and cache.lower().startswith(("redis://", "rediss://")):
         url = cache
     return None if url is None or url == "off" else url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIn:
+    """What the environment says to `trivet.openai`: see `drop_in`."""
+
+    cache: str
+    budget: str | None = None
+    ttl: str | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    concurrency: int | None = None
+    observe: bool = False
+    summary: bool = False
+    records: Path | None = None
+
+
+def drop_in() -> DropIn:
+    """How a program under `trivet.openai` is set up without editing it.
+
+    `TRIVET_CACHE`, `TRIVET_TTL`, `TRIVET_BUDGET`, `TRIVET_RPM`, `TRIVET_TPM`, `TRIVET_CONCURRENCY` stand for arguments;
+    `TRIVET_MODE=observe` measures and changes nothing; `TRIVET_SUMMARY=1` prints a summary when the program ends;
+    `TRIVET_RECORDS` is a folder for records.
+    """
+    mode = _variable("TRIVET_MODE")
+    if mode not in (None, "on", "observe"):
+        raise SettingsError(f"TRIVET_MODE is {mode!r}, and takes observe")
+    concurrency = _number("TRIVET_CONCURRENCY")
+    records = _variable("TRIVET_RECORDS")
+    return DropIn(
+        cache=_variable("TRIVET_CACHE") or "memory://",
+        budget=_variable("TRIVET_BUDGET"),
+        ttl=_variable("TRIVET_TTL"),
+        rpm=_number("TRIVET_RPM"),
+        tpm=_number("TRIVET_TPM"),
+        concurrency=None if concurrency is None else int(concurrency),
+        observe=mode == "observe",
+        summary=(_variable("TRIVET_SUMMARY") or "0").lower() not in ("0", "false", "no", "off"),
+        records=None if records is None else Path(records).expanduser(),
+    )
+
+
+def _number(name: str) -> float | None:
+    text = _variable(name)
+    if text is None:
+        return None
+    if not _BARE.fullmatch(text):
+        raise SettingsError(f"{name} is {text[:40]!r}, and must be a number")
+    return float(text)

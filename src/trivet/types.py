@@ -73,6 +73,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     of a hit, the time of the hit. `ttft`: from the send to the first visible delta, streams only.
     `cost`: of all billed attempts; None where a price or the usage is not known. `saved`: what a hit would
     have cost. `stored_at`: Unix time when a hit was stored. `simulated`: answered by the simulated provider.
+    `raw`: the HTTP reply as it came, for a door that hands it on; never stored.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     cost: Decimal | None = None
     saved: Decimal | None = None
     stored_at: float | None = None
+    raw: Any = None
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -126,7 +128,10 @@ class Request(Struct, frozen=True, kw_only=True):
     folded, for tasks that ask for the normalised key; `key` is set on the way. `max_output`: the cap sent, in
     tokens, or None. `watch`: is called with each event of a streamed answer; None asks for a whole body.
     `label` names the request in logs; `characters` of prompt and instructions are for measurements.
-    `timeout`: seconds one attempt may take. `journal`: is told of each attempt.
+    `timeout`: seconds one attempt may take. `journal`: is told of each attempt. `retries`: how often it may be sent
+    again, whatever for; None leaves it to the client. `exchange`: makes its attempts, where they are not ours to make.
+    `apart`: only requests that agree in it share a flight. `free`: the provider bills nothing for it. `choices`:
+    answers asked for at once.
     """
 
     head: bytes
@@ -147,6 +152,11 @@ class Request(Struct, frozen=True, kw_only=True):
     label: str = ""
     characters: int = 0
     tags: Mapping[str, str] = {}
+    retries: int | None = None
+    exchange: Any = None
+    apart: bytes = b""
+    free: bool = False
+    choices: int = 1
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):

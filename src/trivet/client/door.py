@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -43,12 +44,16 @@ class Door:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result or exception. A KeyboardInterrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
+        future = self.start(work)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine there; whoever called looks after what becomes of it."""
+        return asyncio.run_coroutine_threadsafe(work, self._running_loop())
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:

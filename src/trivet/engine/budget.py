@@ -46,7 +46,7 @@ class Budget:
         """
         day = self._today()
         reserved, waited = Decimal(0), 0.0
-        if self._account.budget is not None:
+        if self._account.budget is not None and not request.free:
             reserved, waited = await self._reserve(request, day)
         actual = reserved
         try:
@@ -68,14 +68,14 @@ class Budget:
 
     def _cost(self, request: Request, reply: Reply, day: date) -> Decimal | None:
         if reply.usage is None:
-            return None
+            return Decimal(0) if request.free else None
         return self._prices.cost(reply.usage, model=reply.model or request.model, tier=reply.tier, day=day)
 
     def _settle_failure(self, request: Request, error: RequestError, reserved: Decimal, day: date) -> Decimal:
         cost: Decimal | None = Decimal(0)
         if error.usage is not None:
             cost = self._prices.cost(error.usage, model=request.model, tier=request.tier, day=day)
-        elif error.possibly_billed:
+        elif error.possibly_billed and not request.free:
             cost = None
         error.cost = cost
         error.attempts = tuple([replace(a, cost=cost, queued=error.queued) for a in error.attempts])
@@ -95,6 +95,7 @@ class Budget:
                 f"the most that a call of {request.model!r} can cost is not known, so no budget can hold: "
                 "run without a budget, or set max_output_tokens and a model with a known price"
             )
+        worst *= request.choices
         loop = asyncio.get_running_loop()
         turn = loop.time()
         account = self._account

@@ -24,7 +24,8 @@ class Cache:
         """The stored reply, marked as a hit, or the inner call's."""
         if not request.cacheable:
             return await self._inner(request)
-        request = replace(request, key=self._keys.key(request))
+        if not request.key:
+            request = replace(request, key=self._keys.key(request))
         hit = await self._shelf.find(request)
         if hit is None:
             return await self._inner(request)
@@ -37,4 +38,4 @@ class Cache:
         """The stored reply without a wait, from any thread; None says only that it must be asked for."""
         if not request.cacheable:
             return None
-        return self._shelf.look(replace(request, key=self._keys.key(request)))
+        return self._shelf.look(request if request.key else replace(request, key=self._keys.key(request)))

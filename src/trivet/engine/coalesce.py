@@ -46,9 +46,10 @@ class Coalesce:
         """Join the flight of the same key, or start it. Streams have events of their own and fly alone."""
         if not request.key or request.watch is not None:
             return await self._inner(request)
-        flight = self._flights.get(request.key)
+        name = request.key + request.apart
+        flight = self._flights.get(name)
         if flight is None:
-            flight = self._flights.start(request.key, lambda: self._fly(request))
+            flight = self._flights.start(name, lambda: self._fly(request))
         else:
             self._joined += 1
         landed = await landing(flight)

@@ -114,6 +114,9 @@ class Limit:
         permit = await self._permit(line, request, turn)
         queued = permit.at - turn
         in_flight = self._in_flight
+        leave = self._place(line)
+        if request.exchange is not None:
+            request.exchange.leave = leave  # a stream may lie unread, and must not keep others out meanwhile
         try:
             reply = await self._inner(request)
         except RequestError as error:
@@ -128,10 +131,22 @@ class Limit:
         else:
             self._answered(line, permit, request, reply, in_flight, clock())
         finally:
-            self._in_flight -= 1
-            self._pump()
-            self._stir(line)
+            leave()
         return replace(reply, queued=reply.queued + queued) if queued > 0 else reply
+
+    def _place(self, line: Line) -> Callable[[], None]:
+        """What gives back one place among those in flight, once."""
+        held = True
+
+        def leave() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._in_flight -= 1
+                self._pump()
+                self._stir(line)
+
+        return leave
 
     def _line(self, request: Request) -> Line:
         # standard and fast share a model's limits, by the provider's documentation; flex has resources of its own

@@ -96,6 +96,7 @@ class Line:
         pause = self._too_long(error.retry_after or 0.0, error.queued + queued)
         pause.limits, pause.possibly_billed = error.limits, error.possibly_billed
         pause.attempts, pause.usage, pause.cost = error.attempts, error.usage, error.cost
+        pause.raw = error.raw
         return pause
 
 

@@ -66,7 +66,7 @@ class Retry:
                     return self._with_past(past, reply, clock() - turn) if past.attempts else self._first(reply)
                 except RequestError as error:
                     past.add(error, clock() - turn)
-                    delay = self._delay(past, error)
+                    delay = self._delay(past, error, request.retries)
                     if delay is None:
                         error.attempts, error.queued, error.cost = (
                             past.attempts,
@@ -83,9 +83,10 @@ class Retry:
                 *cancelled.args, attempts=past.attempts + now.attempts, queued=past.queued + now.queued
             ) from None
 
-    def _delay(self, past: _Past, error: RequestError) -> float | None:
+    def _delay(self, past: _Past, error: RequestError, retries: int | None) -> float | None:
         self._reached = self._reached or isinstance(error, ProviderError)
-        return self._backoff.delay(
+        backoff = self._backoff if retries is None else self._backoff.of(retries)
+        return backoff.delay(
             error,
             failures=past.failures,
             refusals=past.refusals,

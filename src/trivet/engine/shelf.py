@@ -41,6 +41,7 @@ def encode(reply: Reply, now: float) -> bytes:
         cost=None,
         saved=None,
         limits=None,
+        raw=None,
     )
     payload = _encode(bare)
     dated = struct.pack("<d", now) + payload

@@ -86,13 +86,13 @@ class Clocks:
 
 
 class Stack:
-    """All layers around one transport, for one event loop."""
+    """All layers around one transport, for one event loop; without one, each request brings its `exchange`."""
 
     def __init__(
         self,
         config: StackConfig,
         *,
-        transport: Transport,
+        transport: Transport | None,
         store: Store | None,
         account: Account | SharedAccount,
         prices: Book,
@@ -107,7 +107,8 @@ class Stack:
         self._numbers = itertools.count()
         self._counting = Lock()
         shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
-        call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
+        call: Callable[[Request], Awaitable[Reply]]
+        call = _exchange if transport is None else Send(transport, config.endpoint, config.send)
         call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw, sharing=sharing)
         call = Budget(call, account, prices, clocks.today)
         call = self._retry = Retry(call, config.backoff, clocks.draw)
@@ -183,3 +184,8 @@ class Stack:
 
     def __repr__(self) -> str:
         return f"Stack({self._meter!r}, {self._limit!r})"
+
+
+def _exchange(request: Request) -> Awaitable[Reply]:
+    made: Awaitable[Reply] = request.exchange.make(request)
+    return made

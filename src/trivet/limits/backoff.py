@@ -11,7 +11,7 @@ address than an outage, and is given up after few tries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trivet.errors import ProviderError, RequestError, SettingsError, TransportError
 
@@ -30,6 +30,10 @@ class Backoff:
     def __post_init__(self) -> None:
         if self.retries < 0:
             raise SettingsError(f"retries is {self.retries}, and can't be below 0")
+
+    def of(self, retries: int) -> Backoff:
+        """The same with so many retries, whatever for."""
+        return replace(self, retries=retries, refusals=retries, unreached=retries)
 
     def delay(self, error: RequestError, *, failures: int, refusals: int, reached: bool, draw: float) -> float | None:
         """Seconds until the next attempt, or None for no more.

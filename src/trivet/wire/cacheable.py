@@ -9,6 +9,16 @@
 | an `item_reference` in `input` | what it refers to is on the server |
 | a file or image in `input` given by its URL | what lies there can change; data URLs and uploaded files can't |
 | `tools` or `input` that can't be looked into | they could hold any of these |
+
+Of chat completions:
+
+| field | why not |
+|---|---|
+| `web_search_options` | the answer depends on the web |
+| `tools` that are not the caller's own | as above |
+| an image in `messages` given by its URL | what lies there can change; data URLs can't |
+| an `audio` that an earlier message refers to by its id | what it refers to is on the server, and expires there |
+| `messages` that can't be looked into | they could hold any of these |
 """
 
 from __future__ import annotations
@@ -28,6 +38,18 @@ def cacheable(fields: Mapping[str, Any]) -> bool:
     tools, items = fields.get("tools"), fields.get("input")
     return (tools is None or (isinstance(tools, list | tuple) and all(_is_local(tool) for tool in tools))) and (
         items is None or isinstance(items, str) or _is_self_contained(items)
+    )
+
+
+def chat_cacheable(fields: Mapping[str, Any]) -> bool:
+    """The same of a chat completion."""
+    if fields.get("web_search_options") is not None:
+        return False
+    tools, messages = fields.get("tools"), fields.get("messages")
+    return (
+        (tools is None or (isinstance(tools, list | tuple) and all(_is_local(tool) for tool in tools)))
+        and isinstance(messages, list | tuple)
+        and all(isinstance(m, Mapping) and not m.get("audio") and _has_no_links(m.get("content")) for m in messages)
     )
 
 
@@ -56,4 +78,6 @@ def _has_no_links(content: object) -> bool:
 
 
 def _is_data(url: object) -> bool:
+    if isinstance(url, Mapping):  # as chat completions write it
+        url = url.get("url")
     return url is None or (isinstance(url, str) and url.startswith("data:"))
