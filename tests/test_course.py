@@ -23,7 +23,10 @@ CLAIMS: dict[str, list[str]] = {
     "measuring": [r"20 of 20 ok[\s\S]*cost +\$0\.000", r"verbose[\s\S]*concise[\s\S]*4/5"],
     "prompt-compression": [r"role \(15 tokens\)[\s\S]*239 -> 69 constant tokens", r"before[\s\S]*a_list[\s\S]*16/20"],
     "constraining-outputs": [r"10 of 10 ok", r"10 of 10 ok", r"incomplete 9", r"10 of 10 ok"],
-    "model-choice": [r"20 of 20 ok", r"gpt-6-luna[\s\S]*20 of 20 ok", r"of them reasoning[\s\S]*incomplete 20", r"16/20 +16/20[\s\S]*gpt-6-luna: cheaper by 87 %"],
+    "model-choice": [
+        r"20 of 20 ok", r"gpt-6-luna[\s\S]*20 of 20 ok", r"of them reasoning[\s\S]*incomplete 20",
+        r"16/20 +16/20[\s\S]*gpt-6-luna: cheaper by 87 %",
+    ],
     "caching": [
         r"0 from the cache", r"0 sent, 20 from the cache[\s\S]*cost +\$0,", r"entries +17",
         r"guide first +34,460 tokens in, +31,616 of them[\s\S]*ticket first +34,460 tokens in, +0 of them",
