@@ -146,6 +146,7 @@ def compare(
     format: o.Format = None,
     allow_code: o.AllowCode = False,
     log: o.Log = None,
+    tag: o.Tag = None,
     runs: o.Runs = Path("runs"),
     as_json: o.Json = False,
 ) -> None:
