@@ -93,7 +93,8 @@ class Through(httpx2.BaseTransport):
 
 
 def put_under_async(client: httpx2.AsyncClient) -> None:
-    """Put the layers' door under every route of a client, once."""
+    """Put the layers' door under every route of a client, once; `SettingsError` for one of the older `httpx`."""
+    _check(client, httpx2.AsyncClient)
     client._transport = _async(client._transport)
     for pattern, mounted in client._mounts.items():
         client._mounts[pattern] = None if mounted is None else _async(mounted)
@@ -101,9 +102,17 @@ def put_under_async(client: httpx2.AsyncClient) -> None:
 
 def put_under(client: httpx2.Client) -> None:
     """The same of a blocking one."""
+    _check(client, httpx2.Client)
     client._transport = _blocking(client._transport)
     for pattern, mounted in client._mounts.items():
         client._mounts[pattern] = None if mounted is None else _blocking(mounted)
+
+
+def _check(client: object, kind: type) -> None:
+    if not isinstance(client, kind):
+        raise SettingsError(
+            f"http_client is a {type(client).__module__}.{type(client).__name__}: trivet.openai takes clients of httpx2"
+        )
 
 
 def _async(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncBaseTransport:
