@@ -87,5 +87,3 @@ async def _explain(
 def _told(rows: int) -> None:
     if rows % TOLD_EVERY == 0:
         note(f"trivet: {rows:,} rows read")
-
-

@@ -55,20 +55,21 @@ def effort_of(task: Task, model: str) -> str | None:
     return asked or (known.effort if known is not None else None)
 
 
-def measured(outputs: Sequence[int], reasoning: Sequence[int], calls: int) -> Length | None:
+def measured(outputs: Sequence[int], reasoning: Sequence[int], calls: int, bounds: Length) -> Length | None:
     """From the output tokens of answers to some of the questions; None where they are too few.
 
-    A 95 % interval of the mean over `calls` more (Student's t).
+    A 95 % interval of the mean over `calls` more (Student's t), within `bounds` where these are a contract's.
     """
     n = len(outputs)
     if n < ENOUGH:
         return None
     mean = fmean(outputs)
     error = _t(n - 1) * stdev(outputs) * math.sqrt(1 / n + 1 / max(1, calls))
+    low, high = (bounds.low, bounds.high) if bounds.source == "contract" else (1.0, math.inf)
     return Length(
-        low=max(float(min(outputs)), mean - error),
+        low=min(mean, max(low, mean - error)),
         mean=mean,
-        high=min(mean + error, float(max(outputs))) if mean + error > max(outputs) and n >= 100 else mean + error,
+        high=max(mean, min(high, mean + error)),
         source="answers",
         count=n,
         each=tuple(outputs),

@@ -14,13 +14,12 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trivet.errors import TaskError
-from trivet.explanation.answers import Length
+from trivet.explanation.answers import Length, effort_of
 from trivet.limits.knee import START
 from trivet.prices.book import Book
 from trivet.sim.constants import CACHE_BLOCK, CACHE_MIN, CACHE_WIDE, REASONING, REPLY_TOKENS
 from trivet.sim.models import find
 from trivet.tasks.task import Task
-from trivet.explanation.answers import effort_of
 
 TIERS = ("standard", "flex", "batch", "fast")
 

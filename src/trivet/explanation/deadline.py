@@ -45,9 +45,7 @@ def plans(
     return tuple(sorted(found, key=lambda plan: (plan.cost_usd is None, plan.cost_usd or 0)))
 
 
-def _plan(
-    tier: str, ahead: Ahead, limits: LimitsAhead, timed: Timed, cost: Decimal | None, deadline: float
-) -> Plan:
+def _plan(tier: str, ahead: Ahead, limits: LimitsAhead, timed: Timed, cost: Decimal | None, deadline: float) -> Plan:
     if tier == "batch":
         note = "within 24 hours, by the provider's word; not in this version"
         return Plan(
@@ -59,7 +57,9 @@ def _plan(
             note=note,
         )
     if not timed.works or limits.source == "unknown":
-        return Plan(tier=tier, in_time=None, cost_usd=cost, time_s=None, concurrency=None, note="the limits are not known")
+        return Plan(
+            tier=tier, in_time=None, cost_usd=cost, time_s=None, concurrency=None, note="the limits are not known"
+        )
     times = _times(tier) / _times(ahead.tier)
     works = [replace(work, latencies=tuple(each * times for each in work.latencies)) for work in timed.works]
     account = forecast.account(limits)

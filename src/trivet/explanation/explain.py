@@ -35,7 +35,14 @@ from trivet.summary import Predicted
 from trivet.tasks.task import Task
 from trivet.types import Reply
 
-SERVICE = {None: "standard", "auto": "standard", "default": "standard", "flex": "flex", "fast": "fast", "priority": "fast"}
+SERVICE = {
+    None: "standard",
+    "auto": "standard",
+    "default": "standard",
+    "flex": "flex",
+    "fast": "fast",
+    "priority": "fast",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,9 @@ class _View:
         self.calls = found.distinct - self.hits if cached else found.good
         self.length = self._length()
         misses = [size for size, reply in zip(self.contents.each, replies, strict=True) if reply is None]
+        charged = forecast.charges(found.sample, self.contents.each)
+        pairs = zip(charged, replies, strict=True)
+        self.charges = tuple(charge for charge, reply in pairs if reply is None) or charged
         options = fields.get("prompt_cache_options") or {}
         self.load = Load(
             calls=self.calls,
@@ -161,7 +171,8 @@ class _View:
     def _length(self) -> Length:
         usages = [reply.usage for reply in self.replies if reply is not None and reply.usage is not None]
         outputs, thought = [usage.output for usage in usages], [usage.reasoning for usage in usages]
-        return answers.measured(outputs, thought, self.calls) or answers.allowed(self.task, self.model)
+        allowed = answers.allowed(self.task, self.model)
+        return answers.measured(outputs, thought, self.calls, allowed) or allowed
 
     def explanation(self) -> Explanation:
         """All of it as data."""
@@ -172,11 +183,19 @@ class _View:
             tier=self.tier,
             load=self.load,
             length=length,
-            charge=forecast.charges(found.sample, self.contents.each, self.task),
+            charge=self.charges,
         )
-        limits = forecast.limits(self.client, self.model, self.config.usage_tier, self.config.simulated_tier, self._memory)
+        limits = forecast.limits(
+            self.client, self.model, self.config.usage_tier, self.config.simulated_tier, self._memory
+        )
         learned = self._memory.pace(self.client.endpoint, self.model, self.task)
-        timed = forecast.timed(ahead, limits, self.pilot.latencies if self.pilot else (), learned)
+        timed = forecast.timed(
+            ahead,
+            limits,
+            self.pilot.latencies if self.pilot else (),
+            learned,
+            provider=forecast.is_provider(self.client),
+        )
         price = book.price_of(self.model, self.tier, self.day)
         case = levers.Case(load=self.load, book=book, model=self.model, tier=self.tier, day=self.day)
         costs = bill.by_tier(self.load, book, self.model, self.day)
@@ -209,7 +228,7 @@ class _View:
                     case,
                     found,
                     self.contents,
-                    hits=self.hits if self.client.store is not None else 0,
+                    self._spared(),
                     cached=self.client.store is not None,
                     normalises=self.task.normalise,
                 )
@@ -220,6 +239,16 @@ class _View:
             plans=deadline.plans(ahead, limits, timed, costs, self.config.deadline),
             pilot=None if self.pilot is None else self.pilot.told(),
             notes=tuple(forecast.notes(self.task, self.model, length, limits, timed, price is not None)),
+        )
+
+    def _spared(self) -> levers.Spared:
+        """The calls that the cache spares, and those that duplicates would be."""
+        pairs = list(zip(self.found.sample, self.contents.each, strict=True))
+        again = [size for question, size in pairs for _ in range(question.times - 1)]
+        answered = [size for size, reply in zip(self.contents.each, self.replies, strict=True) if reply is not None]
+        return levers.Spared(
+            hits=replace(self.load, calls=self.hits, inputs=tuple(answered)),
+            again=replace(self.load, calls=self.found.good - self.found.distinct, inputs=tuple(again)),
         )
 
     @property

@@ -14,18 +14,23 @@ from trivet.explanation import pace, speed
 from trivet.explanation.answers import Length, effort_of
 from trivet.explanation.bill import Load
 from trivet.explanation.memory import Memory, Pace
-from trivet.explanation.pace import Account, Work
+from trivet.explanation.pace import Account, Charge, Work
 from trivet.explanation.result import LimitsAhead
 from trivet.explanation.speed import Speed
 from trivet.explanation.survey import Question, Survey
+from trivet.limits.charge import START
 from trivet.settings import DEFAULT_BASE_URL
 from trivet.sim.models import TIERS, find
 from trivet.tasks.task import Task
 from trivet.types import Reply
 
-SEEDS = 5
+SEEDS = 3
+RESAMPLED = 9
 SLACK = 0.03
 """Part by which a time is widened for what is not played through: the network, the machine."""
+
+ALIKE = 1.05
+"""Times are alike up to this ratio."""
 
 NORMAL_90 = 1.2816
 
@@ -38,7 +43,7 @@ class Ahead(Struct, frozen=True, kw_only=True):
     tier: str
     load: Load
     length: Length
-    charge: tuple[float, ...]
+    charge: tuple[Charge, ...]
 
 
 class Timed(Struct, frozen=True, kw_only=True):
@@ -51,12 +56,17 @@ class Timed(Struct, frozen=True, kw_only=True):
     works: tuple[Work, ...] = ()
 
 
-def charges(sample: Sequence[Question], each: Sequence[int], task: Task) -> tuple[float, ...]:
-    """What the provider charges to the tokens a minute: the cap on the answer, or the prompt by its characters."""
+def charges(sample: Sequence[Question], each: Sequence[int]) -> tuple[Charge, ...]:
+    """What is charged to the tokens a minute: the cap on the answer, or the prompt by its characters."""
     characters = sum(question.request.characters for question in sample)
-    ratio = min(0.25, sum(each) / characters) if characters else 0.25
+    ratio = min(START, sum(each) / characters) if characters else START
+    requests = [question.request for question in sample]
     return tuple(
-        max(float(question.request.max_output or 0), question.request.characters * ratio, 1.0) for question in sample
+        Charge(
+            own=max(float(request.max_output or 0), request.characters * ratio, 1.0),
+            provider=max(float(request.max_output or 0), request.characters * START, 1.0),
+        )
+        for request in requests
     )
 
 
@@ -99,7 +109,9 @@ def account(limits: LimitsAhead) -> Account:
     )
 
 
-def timed(ahead: Ahead, limits: LimitsAhead, latencies: Sequence[float], learned: Pace | None) -> Timed:
+def timed(
+    ahead: Ahead, limits: LimitsAhead, latencies: Sequence[float], learned: Pace | None, *, provider: bool
+) -> Timed:
     """The time of the whole run; None where the server's speed, or whatever paces it, is not known."""
     if not ahead.load.calls:
         return Timed(time_s=(0.0, 0.0), binding="latency")
@@ -108,14 +120,16 @@ def timed(ahead: Ahead, limits: LimitsAhead, latencies: Sequence[float], learned
         return Timed()
     works = tuple(Work(calls=ahead.load.calls, charges=ahead.charge, latencies=each.latencies) for each in speeds)
     source = speeds[0].source
-    if limits.source == "unknown":
+    if limits.source == "unknown" and find(ahead.model) is not None and provider:
         by_tier = {
             str(tier): pace.duration(works[len(works) // 2], Account(rpm=rpm, tpm=tpm), 0)
             for tier in range(1, 6)
             for rpm, tpm in [published(ahead.model, tier)]
             if rpm is not None
         }
-        return Timed(by_usage_tier=by_tier or None, latency_from=source, works=works)
+        if not by_tier or max(by_tier.values()) > min(by_tier.values()) * ALIKE:
+            return Timed(by_usage_tier=by_tier or None, latency_from=source, works=works)
+        limits = LimitsAhead(source="any", rpm=published(ahead.model, 1)[0], tpm=published(ahead.model, 1)[1])
     taken = account(limits)
     times = spread(works, taken)
     return Timed(time_s=times, binding=pace.binding(works[len(works) // 2], taken), latency_from=source, works=works)
@@ -129,8 +143,9 @@ def spread(works: Sequence[Work], taken: Account) -> tuple[float, float]:
 
 def _speeds(ahead: Ahead, latencies: Sequence[float], learned: Pace | None) -> list[Speed]:
     found = speed.measured(latencies)
-    if found is not None:
-        return [found]
+    if found is not None:  # drawn again and again, because so few tell the mean only roughly
+        draws = [random.Random(seed).choices(found.latencies, k=found.count) for seed in range(RESAMPLED)]
+        return [Speed(latencies=tuple(drawn), source="measured", count=found.count) for drawn in [*draws]]
     if learned is not None:
         draw, sigma = random.Random(0), math.log(learned.p90 / learned.p50) / NORMAL_90
         drawn = tuple(learned.p50 * draw.lognormvariate(0, sigma) for _ in range(speed.DRAWS))
@@ -151,9 +166,7 @@ def hits_uncertain(replies: Sequence[Reply | None], found: Survey) -> float:
     return 1.96 * math.sqrt(share * (1 - share) / n * (1 - n / found.distinct)) / (1 - share)
 
 
-def notes(
-    task: Task, model: str, length: Length, limits: LimitsAhead, timed: Timed, priced: bool
-) -> Iterator[str]:
+def notes(task: Task, model: str, length: Length, limits: LimitsAhead, timed: Timed, priced: bool) -> Iterator[str]:
     """What the figures rest on, where that is not firm."""
     effort = effort_of(task, model)
     if length.source != "answers" and length.reasoning:

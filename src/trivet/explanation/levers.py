@@ -43,22 +43,30 @@ class Case(Struct, frozen=True, kw_only=True):
         return bill.cost(load, self.book, self.model, self.tier, self.day)
 
 
+class Spared(Struct, frozen=True, kw_only=True):
+    """Calls that need not be made: questions that the cache answers, rows that ask `again` what another asks."""
+
+    hits: Load
+    again: Load
+
+
 def levers(
-    case: Case, survey: Survey, contents: Contents, *, hits: int, cached: bool, normalises: bool
+    case: Case, survey: Survey, contents: Contents, spared: Spared, *, cached: bool, normalises: bool
 ) -> list[Lever]:
-    """All levers that would save, or do save, anything. `hits`: distinct questions that are in the cache."""
-    load = case.load
+    """All levers that would save, or do save, anything."""
+    load, hits, same = case.load, spared.hits.calls, spared.again.calls
     found: list[Lever] = []
     if hits:
-        saved = case.cost(replace(load, calls=hits))
+        saved = case.cost(spared.hits)
         found.append(_lever("cache", saved, pulled=True, note=f"{hits:,} {_questions(hits)} answered already"))
-    same = survey.exact + (survey.normalised if normalises else 0)
     if same:
-        saved = case.cost(replace(load, calls=same))
+        saved = case.cost(spared.again)
         what = "asked once" if cached else "with a cache; without one, only those asked at the same time share a call"
         found.append(_lever("duplicates", saved, pulled=cached, note=f"{same:,} {_rows(same)} {what}"))
     if survey.normalised and not normalises:
-        note = f"{survey.normalised:,} {_rows(survey.normalised)} differ by white space or Unicode form; cache.normalise"
+        note = (
+            f"{survey.normalised:,} {_rows(survey.normalised)} differ by white space or Unicode form; cache.normalise"
+        )
         found.append(_lever("normalise", case.cost(replace(load, calls=survey.normalised)), exact=False, note=note))
     own = case.cost(load)
     for tier in ("flex", "batch"):

@@ -49,7 +49,12 @@ async def known(questions: Sequence[Question], client: AsyncClient) -> tuple[Rep
 
 
 async def run_pilot(
-    task: Task, model: str, questions: Sequence[Question], replies: Sequence[Reply | None], client: AsyncClient, size: int
+    task: Task,
+    model: str,
+    questions: Sequence[Question],
+    replies: Sequence[Reply | None],
+    client: AsyncClient,
+    size: int,
 ) -> Pilot:
     """Run so many of the questions without an answer: the first ones, which are a random sample."""
     open_ones = [question for question, reply in zip(questions, replies, strict=True) if reply is None]

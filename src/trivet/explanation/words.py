@@ -20,7 +20,8 @@ def text(explanation: Explanation) -> str:
 
 
 def _lines(x: Explanation) -> Iterator[str]:
-    yield one_line(f"{x.task} over {x.data} · {x.model} at {_provider(x)}", WIDTH)
+    yield from textwrap.wrap(one_line(f"{x.task} · {x.data}", 300), WIDTH, break_on_hyphens=False)
+    yield f"{one_line(x.model, 100)} at {_provider(x)}"
     yield ""
     yield from _item("rows", *_rows(x))
     yield from _item("to send", *_calls(x))
@@ -72,7 +73,9 @@ def _rows(x: Explanation) -> Iterator[str]:
     same, alike = x.duplicates.exact, x.duplicates.normalised
     if same or alike:
         parts = [f"{same:,} ask what an earlier row asks"] if same else []
-        parts += [f"{alike:,}{' more' if same else ''} differ from an earlier row by white space alone"] if alike else []
+        parts += (
+            [f"{alike:,}{' more' if same else ''} differ from an earlier row by white space alone"] if alike else []
+        )
         yield ", ".join(parts)
 
 
@@ -122,7 +125,9 @@ def _cost(x: Explanation) -> Iterator[str]:
 
 
 def _time(x: Explanation) -> Iterator[str]:
-    if x.time_s is not None:
+    if not x.calls:
+        yield "no call is sent"
+    elif x.time_s is not None:
         bound = {
             "requests": "requests a minute bind",
             "tokens": "tokens a minute bind",
@@ -217,5 +222,3 @@ def _many(n: int, what: str) -> str:
 
 def _are(n: int) -> str:
     return "is" if n == 1 else "are"
-
-

@@ -168,9 +168,7 @@ class Job:
 
         return spent(self._ledger.lines(), worst_case)
 
-    def finish(
-        self, *, wall_s: float, interrupted: bool, now: float, predicted: Predicted | None = None
-    ) -> Summary:
+    def finish(self, *, wall_s: float, interrupted: bool, now: float, predicted: Predicted | None = None) -> Summary:
         """Write the results in row order and the summary, with what was `predicted`; unless interrupted, it is over."""
         try:
             self._ledger.look()
