@@ -332,4 +332,5 @@ def _dry_run(task: Task, source: Source, *, as_json: bool) -> int:
         known = "an unknown number of" if rows is None else f"{rows:,}"
         say(f"{known} rows would be asked of {request.model}; the first one:")
         say(body)
+        say("what that would cost, and how long it would take: trivet explain")
     return 0

@@ -49,7 +49,7 @@ class Length(Struct, frozen=True, kw_only=True):
 
 
 def effort_of(task: Task, model: str) -> str | None:
-    """The effort that a call would have: the task's, else the model's own; None where it does not reason or is unknown."""
+    """The effort that a call would have: the task's, else the model's own; None where none is known."""
     asked = task.fields(model).get("reasoning", {}).get("effort")
     known = find(model)
     return asked or (known.effort if known is not None else None)
@@ -79,7 +79,7 @@ def measured(outputs: Sequence[int], reasoning: Sequence[int], calls: int, bound
 
 
 def allowed(task: Task, model: str) -> Length:
-    """From the contract: labels by their exact tokens, a schema by its smallest and largest document, text by its bounds."""
+    """From the contract: labels by their exact tokens, a schema by its documents, text by its bounds."""
     low, mean, high, source = _visible(task)
     thought = float(REASONING.value.get(effort_of(task, model) or "none", 0))
     if thought:

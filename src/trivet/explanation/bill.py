@@ -40,7 +40,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """A model that could do it: what the run would cost there on the standard tier, and since when that is the price."""
+    """A model that could do it, what the run would cost there on the standard tier, and since when that is so."""
 
     model: str
     cost_usd: Decimal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import Any
 
 import msgspec
@@ -103,12 +102,19 @@ def _mean(sample: Sequence[Question], each: Sequence[int], survey: Survey) -> tu
     return mean, Z * math.sqrt(squares * (1 - len(sample) / survey.distinct)) / times
 
 
+def _common(texts: Sequence[str]) -> str:
+    """The text with which all of them begin."""
+    first, last = min(texts), max(texts)  # what these two have in common, all between them have
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((n for n, (one, other) in pairs if one != other), len(first))]
+
+
 def _shared(texts: Sequence[tuple[str, str]]) -> int:
     """Tokens of the text with which all questions begin, where there are several."""
     if len(texts) < 2:
         return 0
-    instructions = commonprefix([pair[0] for pair in texts])
+    instructions = _common([pair[0] for pair in texts])
     if any(len(pair[0]) > len(instructions) for pair in texts):
         return tokens.count(instructions)
     between = MESSAGE_TOKENS.value * (2 if instructions else 1)
-    return between + tokens.count(instructions) + tokens.count(commonprefix([pair[1] for pair in texts]))
+    return between + tokens.count(instructions) + tokens.count(_common([pair[1] for pair in texts]))

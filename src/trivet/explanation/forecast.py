@@ -75,20 +75,23 @@ def limits(
 ) -> LimitsAhead:
     """The limits to reckon with: of the usage tier that is named, of the simulator, else as they were learned."""
     caps = client.config.limits
-    own = {"cap_rpm": caps.rpm, "cap_tpm": caps.tpm, "concurrency": caps.concurrency}
+
+    def reckoned(source: str, rpm: float | None = None, tpm: float | None = None) -> LimitsAhead:
+        return LimitsAhead(
+            source=source, rpm=rpm, tpm=tpm, cap_rpm=caps.rpm, cap_tpm=caps.tpm, concurrency=caps.concurrency
+        )
+
     tier = usage_tier or simulated_tier
-    if tier is not None:
-        rpm, tpm = published(model, tier)
+    rpm, tpm = (None, None) if tier is None else published(model, tier)
+    if rpm is not None:
         named = f"usage tier {tier}"
-        source = named if usage_tier is not None else f"simulated, {named}"
-        if rpm is not None:
-            return LimitsAhead(source=source, rpm=rpm, tpm=tpm, **own)
+        return reckoned(named if usage_tier is not None else f"simulated, {named}", rpm, tpm)
     learned = memory.limits(client.endpoint, model)
     if learned is not None:
-        return LimitsAhead(source="learned", rpm=learned.rpm, tpm=learned.tpm, **own)
-    if is_provider(client) and (caps.rpm or caps.tpm):
-        return LimitsAhead(source="given", rpm=caps.rpm, tpm=caps.tpm, **own)
-    return LimitsAhead(source="given" if caps.rpm or caps.tpm or caps.concurrency else "unknown", **own)
+        return reckoned("learned", learned.rpm, learned.tpm)
+    if is_provider(client) and (caps.rpm or caps.tpm):  # whose replies will tell limits, no lower ones it is hoped
+        return reckoned("given", caps.rpm, caps.tpm)
+    return reckoned("given" if caps.rpm or caps.tpm or caps.concurrency else "unknown")
 
 
 def published(model: str, usage_tier: int) -> tuple[float | None, float | None]:

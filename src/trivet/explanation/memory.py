@@ -120,7 +120,7 @@ class Memory:
 
 
 def work_of(task: Task, source: Source, selection: Selection, model: str, endpoint: Endpoint) -> str | None:
-    """Names a task over data at a server, whatever is copied from the rows; None where the data can be read only once."""
+    """Names a task over data at a server, whatever is copied from the rows; None where data can be read only once."""
     fingerprint = source.fingerprint()
     if fingerprint is None:
         return None

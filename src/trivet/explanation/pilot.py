@@ -21,7 +21,7 @@ from trivet.types import Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pilot:
-    """What the pilot came to: its summary, and the seconds of its replies (as attempts, without the wait for a turn)."""
+    """What the pilot came to: its summary, and the seconds of its replies, the wait for a turn not counted."""
 
     summary: Summary
     latencies: tuple[float, ...]
@@ -60,10 +60,8 @@ async def run_pilot(
     open_ones = [question for question, reply in zip(questions, replies, strict=True) if reply is None]
     rows = [question.row.data for question in open_ones[:size]]
     run = client.map(task, rows, model=model, folder=None)
-    latencies = []
-    async for result in run:
-        if result.reply is not None and result.reply.source == "provider" and result.reply.attempts:
-            latencies.append(result.reply.attempts[-1].latency)
+    replies_of = [result.reply async for result in run]
+    asked = [reply for reply in replies_of if reply is not None and reply.source == "provider" and reply.attempts]
     summary = await run.summary
     await client.flush()
-    return Pilot(summary=summary, latencies=tuple(latencies))
+    return Pilot(summary=summary, latencies=tuple(reply.attempts[-1].latency for reply in asked))

@@ -56,7 +56,7 @@ class LimitsAhead(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A tier held against the deadline. `concurrency`: requests at once with which it is in time, None where it isn't."""
+    """A tier held against the deadline. `concurrency`: requests at once with which it is in time, else None."""
 
     tier: str
     in_time: bool | None

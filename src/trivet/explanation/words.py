@@ -121,7 +121,8 @@ def _cost(x: Explanation) -> Iterator[str]:
             yield f"{tier:9} {dollars(amount)}"
     if x.pilot is not None:
         failed = f", {x.pilot.failed} failed" if x.pilot.failed else ""
-        yield f"the pilot of {_many(x.pilot.rows, 'row')} cost {dollars(x.pilot.cost_usd)}{failed}; the run need not pay it again"
+        asked = f"the pilot of {_many(x.pilot.rows, 'row')} cost {dollars(x.pilot.cost_usd)}{failed}"
+        yield f"{asked}; the run need not pay that again"
 
 
 def _time(x: Explanation) -> Iterator[str]:
@@ -163,7 +164,7 @@ def _deadline(x: Explanation) -> Iterator[str]:
         yield f"{plan.tier:9} {_planned(plan)}"
     chosen = next((plan for plan in x.plans if plan.in_time and plan.tier != "batch"), None)
     if chosen is not None:
-        yield f"cheapest in time: --tier {chosen.tier} --concurrency {chosen.concurrency}"
+        yield f"cheapest in time: --tier {chosen.tier}"
     elif all(plan.in_time is False for plan in x.plans):
         yield "no tier is in time"
 
@@ -197,7 +198,8 @@ def _models(x: Explanation) -> Iterator[str]:
         note = f"; {each.note}" if each.note else ""
         yield f"{each.model:{width}}  {dollars(each.cost_usd):>10}{mark}  price of {each.price_since}{note}"
     more = len(x.models) - len(shown)
-    yield f"standard tier, {f'{more} dearer ones left out, ' if more else ''}answers as long as here; which are good enough: trivet compare"
+    dearer = f"{more} dearer ones left out; " if more else ""
+    yield f"standard tier, answers as long as here; {dearer}which are good enough: trivet compare"
 
 
 def _lint(x: Explanation) -> Iterator[str]:
