@@ -39,9 +39,6 @@ class Foretold:
         """Remember the limits that were told and how long replies took; what was foretold has come to pass or not."""
         if self.work is not None and not summary.interrupted:
             self.memory.forget_predicted(self.work)
-        model, caps, limit = self.task.model_for(), self.calls.config.limits, self.calls.moment().limit
-        # a limit that is no more than the user's own cap tells nothing of the account's
-        rpm = None if limit.limit_requests == caps.rpm else limit.limit_requests
-        tpm = None if limit.limit_tokens == caps.tpm else limit.limit_tokens
-        self.memory.keep_limits(self.calls.endpoint, model, rpm, tpm)
+        model = self.task.model_for()
+        self.memory.learn_limits(self.calls, model)
         self.memory.keep_pace(self.calls.endpoint, model, self.task, summary)

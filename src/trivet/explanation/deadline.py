@@ -13,7 +13,7 @@ from trivet.errors import SettingsError
 from trivet.explanation import forecast, pace
 from trivet.explanation.forecast import Ahead, Timed
 from trivet.explanation.pace import Account, Work
-from trivet.explanation.result import LimitsAhead, Plan
+from trivet.explanation.parts import LimitsAhead, Plan
 from trivet.settings import duration
 from trivet.sim.constants import FAST, FLEX
 

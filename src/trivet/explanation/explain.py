@@ -21,8 +21,9 @@ from trivet.explanation.answers import Length
 from trivet.explanation.bill import Load
 from trivet.explanation.contents import Contents
 from trivet.explanation.memory import Memory, work_of
+from trivet.explanation.parts import Cached, Duplicates, LimitsAhead, TokensAhead
 from trivet.explanation.pilot import Pilot, known, run_pilot
-from trivet.explanation.result import Cached, Duplicates, Explanation, TokensAhead
+from trivet.explanation.result import Explanation
 from trivet.explanation.survey import Survey, survey
 from trivet.jobs.job import check_columns
 from trivet.jobs.rows import Source
@@ -112,6 +113,7 @@ async def explain_async(task: Task, source: Source, client: AsyncClient, config:
     if config.pilot:
         pilot = await run_pilot(task, model, found.sample, replies, client, config.pilot)
         replies = await known(found.sample, client)
+        Memory(config.memory).learn_limits(client, model)
     view = _View(task, source, client, config, model, day, found, replies, pilot)
     explanation = view.explanation()
     _remember(explanation, view)
@@ -177,27 +179,9 @@ class _View:
     def explanation(self) -> Explanation:
         """All of it as data."""
         found, length, book = self.found, self.length, self.client.prices
-        ahead = forecast.Ahead(
-            task=self.task,
-            model=self.model,
-            tier=self.tier,
-            load=self.load,
-            length=length,
-            charge=self.charges,
-        )
-        limits = forecast.limits(
-            self.client, self.model, self.config.usage_tier, self.config.simulated_tier, self._memory
-        )
-        learned = self._memory.pace(self.client.endpoint, self.model, self.task)
-        timed = forecast.timed(
-            ahead,
-            limits,
-            self.pilot.latencies if self.pilot else (),
-            learned,
-            provider=forecast.is_provider(self.client),
-        )
+        ahead = self._ahead()
+        limits, timed = self._timed(ahead)
         price = book.price_of(self.model, self.tier, self.day)
-        case = levers.Case(load=self.load, book=book, model=self.model, tier=self.tier, day=self.day)
         costs = bill.by_tier(self.load, book, self.model, self.day)
         simulated = self.client.endpoint.simulated is not None
         return Explanation(
@@ -223,16 +207,7 @@ class _View:
             limits=limits,
             latency_from=timed.latency_from,
             models=tuple(bill.choices(self.load, book, self.task, self.model, length.reasoning, self.day)),
-            levers=tuple(
-                levers.levers(
-                    case,
-                    found,
-                    self.contents,
-                    self._spared(),
-                    cached=self.client.store is not None,
-                    normalises=self.task.normalise,
-                )
-            ),
+            levers=self._levers(),
             lint=self.lint.findings,
             lint_saves_tokens=self.lint.saved_per_call,
             deadline_s=self.config.deadline,
@@ -240,6 +215,29 @@ class _View:
             pilot=None if self.pilot is None else self.pilot.told(),
             notes=tuple(forecast.notes(self.task, self.model, length, limits, timed, price is not None)),
         )
+
+    def _ahead(self) -> forecast.Ahead:
+        return forecast.Ahead(
+            task=self.task,
+            model=self.model,
+            tier=self.tier,
+            load=self.load,
+            length=self.length,
+            charge=self.charges,
+        )
+
+    def _timed(self, ahead: forecast.Ahead) -> tuple[LimitsAhead, forecast.Timed]:
+        config, memory, provider = self.config, self._memory, forecast.is_provider(self.client)
+        limits = forecast.limits(self.client, self.model, config.usage_tier, config.simulated_tier, memory)
+        learned = memory.pace(self.client.endpoint, self.model, self.task)
+        measured = self.pilot.latencies if self.pilot is not None else ()
+        return limits, forecast.timed(ahead, limits, measured, learned, provider=provider)
+
+    def _levers(self) -> tuple[levers.Lever, ...]:
+        case = levers.Case(load=self.load, book=self.client.prices, model=self.model, tier=self.tier, day=self.day)
+        cached, normalises = self.client.store is not None, self.task.normalise
+        found = levers.levers(case, self.found, self.contents, self._spared(), cached=cached, normalises=normalises)
+        return tuple(found)
 
     def _spared(self) -> levers.Spared:
         """The calls that the cache spares, and those that duplicates would be."""

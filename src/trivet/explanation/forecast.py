@@ -15,7 +15,7 @@ from trivet.explanation.answers import Length, effort_of
 from trivet.explanation.bill import Load
 from trivet.explanation.memory import Memory, Pace
 from trivet.explanation.pace import Account, Charge, Work
-from trivet.explanation.result import LimitsAhead
+from trivet.explanation.parts import LimitsAhead
 from trivet.explanation.speed import Speed
 from trivet.explanation.survey import Question, Survey
 from trivet.limits.charge import START

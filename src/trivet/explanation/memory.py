@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from trivet.client.client import AsyncClient
 from trivet.jobs.rows import Source
 from trivet.jobs.select import Selection
 from trivet.settings import Endpoint
@@ -64,6 +65,14 @@ class Memory:
         """Remember them, where there are any."""
         if rpm or tpm:
             self._write("limits", [_account(endpoint), model], Learned(rpm=rpm, tpm=tpm, at=time.time()))
+
+    def learn_limits(self, client: AsyncClient, model: str) -> None:
+        """Remember the limits that the replies of the running loop have told."""
+        caps, told = client.config.limits, client.moment().limit
+        # a limit that is no more than the user's own cap tells nothing of the account's
+        rpm = None if told.limit_requests == caps.rpm else told.limit_requests
+        tpm = None if told.limit_tokens == caps.tpm else told.limit_tokens
+        self.keep_limits(client.endpoint, model, rpm, tpm)
 
     def pace(self, endpoint: Endpoint, model: str, task: Task) -> Pace | None:
         """How long replies to this very task took of late."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from trivet.client.client import AsyncClient
 from trivet.engine.shelf import Shelf
-from trivet.explanation.result import Piloted
+from trivet.explanation.parts import Piloted
 from trivet.explanation.survey import Question
 from trivet.keys import Keys
 from trivet.summary import Summary
