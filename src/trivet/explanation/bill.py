@@ -117,8 +117,8 @@ def choices(load: Load, book: Book, task: Task, own: str, reasoning: float, day:
             day,
         )
         if amount is not None:
-            ends = f"shuts down {model.shutdown}" if model.shutdown is not None else None
-            thinks = f"thinks (effort {effort}): a guess" if thought and name != own else None
+            ends = f"until {model.shutdown}" if model.shutdown is not None else None
+            thinks = f"a guess: it thinks (effort {effort})" if thought and name != own else None
             notes = "; ".join(note for note in (thinks, ends) if note)
             found.append(Choice(model=name, cost_usd=amount, price_since=price.since, note=notes or None))
     return sorted(found, key=lambda choice: choice.cost_usd)

@@ -47,7 +47,7 @@ def plans(
 
 def _plan(tier: str, ahead: Ahead, limits: LimitsAhead, timed: Timed, cost: Decimal | None, deadline: float) -> Plan:
     if tier == "batch":
-        note = "within 24 hours, by the provider's word; not in this version"
+        note = "within 24 h by the provider's word; not in this version"
         return Plan(
             tier=tier,
             in_time=deadline >= BATCH_WINDOW,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trivet.client.client import AsyncClient
 from trivet.explanation import pace, speed
@@ -84,14 +85,15 @@ def limits(
     tier = usage_tier or simulated_tier
     rpm, tpm = (None, None) if tier is None else published(model, tier)
     if rpm is not None:
-        named = f"usage tier {tier}"
-        return reckoned(named if usage_tier is not None else f"simulated, {named}", rpm, tpm)
+        return reckoned(f"usage tier {tier}", rpm, tpm)
     learned = memory.limits(client.endpoint, model)
     if learned is not None:
         return reckoned("learned", learned.rpm, learned.tpm)
-    if is_provider(client) and (caps.rpm or caps.tpm):  # whose replies will tell limits, no lower ones it is hoped
-        return reckoned("given", caps.rpm, caps.tpm)
-    return reckoned("given" if caps.rpm or caps.tpm or caps.concurrency else "unknown")
+    if caps.rpm or caps.tpm:  # of the provider they are taken for the account's, which its replies will tell
+        return reckoned("given", *((caps.rpm, caps.tpm) if is_provider(client) else ()))
+    if caps.concurrency and not is_provider(client):
+        return reckoned("given")
+    return reckoned("unknown")
 
 
 def published(model: str, usage_tier: int) -> tuple[float | None, float | None]:
@@ -125,14 +127,15 @@ def timed(
     source = speeds[0].source
     if limits.source == "unknown" and find(ahead.model) is not None and provider:
         by_tier = {
-            str(tier): pace.duration(works[len(works) // 2], Account(rpm=rpm, tpm=tpm), 0)
+            str(tier): pace.duration(works[len(works) // 2], replace(account(limits), rpm=rpm, tpm=tpm), 0)
             for tier in range(1, 6)
             for rpm, tpm in [published(ahead.model, tier)]
             if rpm is not None
         }
         if not by_tier or max(by_tier.values()) > min(by_tier.values()) * ALIKE:
             return Timed(by_usage_tier=by_tier or None, latency_from=source, works=works)
-        limits = LimitsAhead(source="any", rpm=published(ahead.model, 1)[0], tpm=published(ahead.model, 1)[1])
+        rpm, tpm = published(ahead.model, 1)
+        limits = replace(limits, source="any", rpm=rpm, tpm=tpm)
     taken = account(limits)
     times = spread(works, taken)
     return Timed(time_s=times, binding=pace.binding(works[len(works) // 2], taken), latency_from=source, works=works)

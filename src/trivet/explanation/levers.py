@@ -72,7 +72,7 @@ def levers(
     for tier in ("flex", "batch"):
         other = bill.cost(load, case.book, case.model, tier, case.day)
         if own is not None and other is not None and other < own:
-            note = "slower; --tier flex" if tier == "flex" else "within 24 hours; not in this version"
+            note = "slower; --tier flex" if tier == "flex" else "within 24 h; not in this version"
             found.append(_lever(tier, own - other, note=note))
     write = bill.surcharge(load, case.book, case.model, case.tier, case.day)
     if write:

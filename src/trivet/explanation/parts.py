@@ -41,7 +41,7 @@ class Cached(Struct, frozen=True, kw_only=True):
 
 
 class LimitsAhead(Struct, frozen=True, kw_only=True):
-    """Limits that are reckoned with. `source`: `given`, `usage tier 3`, `learned`, `simulated`, or `unknown`."""
+    """Limits that are reckoned with. `source`: `given`, `usage tier 3`, `learned`, or `unknown`."""
 
     source: str
     rpm: float | None = None

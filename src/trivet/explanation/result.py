@@ -134,10 +134,9 @@ def _calls(x: Explanation) -> Iterator[str]:
 def _input(x: Explanation) -> Iterator[str]:
     tokens = x.tokens
     low, high = tokens.input_interval
-    sure = f" [{low:,}, {high:,}]" if low != high else ""
-    yield f"{tokens.input:,}{sure}: {tokens.constant:,} constant + {tokens.varying:,.1f} varying a row"
+    yield f"{tokens.input:,}: {tokens.constant:,} constant + {tokens.varying:,.1f} varying a row"
     if tokens.counted < x.cache.questions:
-        yield f"counted in a random sample of {tokens.counted:,} questions; 95 % interval"
+        yield f"[{low:,}, {high:,}] by a sample of {tokens.counted:,}, at 95 %"
 
 
 def _output(x: Explanation) -> Iterator[str]:
@@ -189,7 +188,7 @@ def _time(x: Explanation) -> Iterator[str]:
     limits = []
     if x.limits.rpm or x.limits.tpm:
         rates = [f"{rate:,.0f} {what}" for rate, what in ((x.limits.rpm, "requests"), (x.limits.tpm, "tokens")) if rate]
-        limits.append(f"{' and '.join(rates)} a minute ({x.limits.source})")
+        limits.append(f"{', '.join(rates)} a minute ({x.limits.source})")
     caps = [
         f"{option} {value:,.0f}"
         for option, value in (
@@ -221,8 +220,8 @@ def _planned(plan: Plan) -> str:
     if plan.tier == "batch":
         return f"{'in time' if plan.in_time else 'not surely in time'}, {dollars(plan.cost_usd)}{note}"
     taken = f"{_span(plan.time_s)}, " if plan.time_s else ""
-    needs = f" with {plan.concurrency:,} at once or more" if plan.concurrency else ""
-    return f"{'in time' if plan.in_time else 'too late'}{needs}: {taken}{dollars(plan.cost_usd)}{note}"
+    needs = f"; {plan.concurrency:,} at once would do" if plan.concurrency else ""
+    return f"{'in time' if plan.in_time else 'too late'}: {taken}{dollars(plan.cost_usd)}{needs}{note}"
 
 
 def _levers(x: Explanation) -> Iterator[str]:
