@@ -125,3 +125,27 @@ def test_data_that_is_none_is_refused(trivet: Callable[..., Any], tmp_path: Path
 def test_a_budget_that_holds_no_call_stops_the_pilot(trivet: Callable[..., Any]) -> None:
     ended = trivet("explain", TASK, TICKETS, "--sim", "--pilot", "5", "--budget", "0.0000001")
     assert ended.code == 3, (ended.out, ended.err)
+
+
+def test_a_pilot_whose_rows_fail_says_so_and_still_measures(
+    trivet: Callable[..., Any], scripted: Callable[..., Any], answer: Callable[..., bytes]
+) -> None:
+    """An answer that breaks the contract is paid for, tells how long answers are, and is not kept."""
+    server = scripted(200, answer("no such label"))
+    options = ("--base-url", server.url, "--pilot", "9")
+    ended = trivet("explain", TASK, TICKETS, *options)
+    assert ended.code == 1
+    assert "9 of them failed, and will be paid for again: invalid_output" in " ".join(ended.out.split())
+    document = trivet("explain", TASK, TICKETS, *options, "--json").document
+    assert document["pilot"]["failed"] == 9
+    assert (document["tokens"]["output_from"], document["tokens"]["output_answers"]) == ("answers", 9)
+    assert document["calls"] == 17
+    assert document["time_s"] is None or document["time_s"][0] > 0
+
+
+def test_a_pilot_of_what_is_answered_already_asks_nothing(trivet: Callable[..., Any]) -> None:
+    assert trivet("run", TASK, TICKETS, "--sim").code == 0
+    ended = trivet("explain", TASK, TICKETS, "--sim", "--pilot", "30", "--json")
+    assert ended.code == 0
+    assert ended.document["pilot"] is None
+    assert ended.document["calls"] == 0

@@ -70,7 +70,7 @@ def execute(options: ExplainOptions) -> int:
         document(explanation)
     else:
         say(str(explanation))
-    return 0
+    return 1 if explanation.pilot is not None and explanation.pilot.failed else 0
 
 
 async def _explain(

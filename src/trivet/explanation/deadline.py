@@ -13,7 +13,7 @@ from trivet.errors import SettingsError
 from trivet.explanation import forecast, pace
 from trivet.explanation.forecast import Ahead, Timed
 from trivet.explanation.pace import Account, Work
-from trivet.explanation.parts import LimitsAhead, Plan
+from trivet.explanation.parts import Plan
 from trivet.settings import duration
 from trivet.sim.constants import FAST, FLEX
 
@@ -35,17 +35,15 @@ def parse(text: str, now: datetime) -> float:
     return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
 
 
-def plans(
-    ahead: Ahead, limits: LimitsAhead, timed: Timed, costs: Mapping[str, Decimal | None], deadline: float | None
-) -> tuple[Plan, ...]:
+def plans(ahead: Ahead, timed: Timed, costs: Mapping[str, Decimal | None], deadline: float | None) -> tuple[Plan, ...]:
     """Every tier that the model has, cheapest first, held against the deadline; none without one."""
     if deadline is None:
         return ()
-    found = [_plan(tier, ahead, limits, timed, cost, deadline) for tier, cost in costs.items()]
+    found = [_plan(tier, ahead, timed, cost, deadline) for tier, cost in costs.items()]
     return tuple(sorted(found, key=lambda plan: (plan.cost_usd is None, plan.cost_usd or 0)))
 
 
-def _plan(tier: str, ahead: Ahead, limits: LimitsAhead, timed: Timed, cost: Decimal | None, deadline: float) -> Plan:
+def _plan(tier: str, ahead: Ahead, timed: Timed, cost: Decimal | None, deadline: float) -> Plan:
     if tier == "batch":
         note = "within 24 h by the provider's word; not in this version"
         return Plan(
@@ -56,13 +54,13 @@ def _plan(tier: str, ahead: Ahead, limits: LimitsAhead, timed: Timed, cost: Deci
             concurrency=None,
             note=note,
         )
-    if not timed.works or limits.source == "unknown":
+    if timed.account is None:
         return Plan(
-            tier=tier, in_time=None, cost_usd=cost, time_s=None, concurrency=None, note="the limits are not known"
+            tier=tier, in_time=None, cost_usd=cost, time_s=None, concurrency=None, note="limits or speed are not known"
         )
     times = _times(tier) / _times(ahead.tier)
     works = [replace(work, latencies=tuple(each * times for each in work.latencies)) for work in timed.works]
-    account = forecast.account(limits)
+    account = timed.account
     taken = forecast.spread(works, account)
     note = "its limits and speed are assumed" if tier == "flex" else ""
     in_time = taken[1] <= deadline

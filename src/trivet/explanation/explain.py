@@ -100,7 +100,9 @@ def explain(
 async def explain_async(task: Task, source: Source, client: AsyncClient, config: ExplainConfig) -> Explanation:
     """The same for the asynchronous client and an opened source."""
     check_columns(task, source)
-    day, model = config.day or today(), task.model_for(task.model or task.plan.model or client.model)
+    if task.plan.model is None and task.model is None:
+        task = task.with_(model=client.model)
+    day, model = config.day or today(), task.model_for()
     if config.pilot and client.store is None:
         raise SettingsError("a pilot's answers are kept for the run, and there is no cache to keep them: name one")
     task.fields(model)  # what the provider is known to refuse is refused here
@@ -172,6 +174,7 @@ class _View:
 
     def _length(self) -> Length:
         usages = [reply.usage for reply in self.replies if reply is not None and reply.usage is not None]
+        usages += self.pilot.unkept if self.pilot is not None else ()
         outputs, thought = [usage.output for usage in usages], [usage.reasoning for usage in usages]
         allowed = answers.allowed(self.task, self.model)
         return answers.measured(outputs, thought, self.calls, allowed) or allowed
@@ -211,7 +214,7 @@ class _View:
             lint=self.lint.findings,
             lint_saves_tokens=self.lint.saved_per_call,
             deadline_s=self.config.deadline,
-            plans=deadline.plans(ahead, limits, timed, costs, self.config.deadline),
+            plans=deadline.plans(ahead, timed, costs, self.config.deadline),
             pilot=None if self.pilot is None else self.pilot.told(),
             notes=tuple(forecast.notes(self.task, self.model, length, limits, timed, price is not None)),
         )

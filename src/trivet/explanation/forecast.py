@@ -48,13 +48,17 @@ class Ahead(Struct, frozen=True, kw_only=True):
 
 
 class Timed(Struct, frozen=True, kw_only=True):
-    """How long it takes. `works`: the calls at the shortest, usual and longest answers, where a speed is known."""
+    """How long it takes. `works`: the calls at the shortest, usual and longest answers, where a speed is known.
+
+    `account`: the limits it is reckoned with, where they are known.
+    """
 
     time_s: tuple[float, float] | None = None
     by_usage_tier: dict[str, float] | None = None
     binding: str | None = None
     latency_from: str | None = None
     works: tuple[Work, ...] = ()
+    account: Account | None = None
 
 
 def charges(sample: Sequence[Question], each: Sequence[int]) -> tuple[Charge, ...]:
@@ -137,8 +141,13 @@ def timed(
         rpm, tpm = published(ahead.model, 1)
         limits = replace(limits, source="any", rpm=rpm, tpm=tpm)
     taken = account(limits)
-    times = spread(works, taken)
-    return Timed(time_s=times, binding=pace.binding(works[len(works) // 2], taken), latency_from=source, works=works)
+    return Timed(
+        time_s=spread(works, taken),
+        binding=pace.binding(works[len(works) // 2], taken),
+        latency_from=source,
+        works=works,
+        account=taken,
+    )
 
 
 def spread(works: Sequence[Work], taken: Account) -> tuple[float, float]:

@@ -63,9 +63,10 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Piloted(Struct, frozen=True, kw_only=True):
-    """What the pilot was: rows asked and failed, what it cost, seconds a reply in the mean."""
+    """What the pilot was: rows asked and failed, the first failure, what it cost, seconds a reply in the mean."""
 
     rows: int
     failed: int
+    failure: str | None
     cost_usd: Decimal | None
     latency_mean_s: float | None

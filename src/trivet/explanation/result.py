@@ -143,7 +143,7 @@ def _output(x: Explanation) -> Iterator[str]:
     tokens = x.tokens
     low, high = tokens.output_estimate
     source = {
-        "answers": f"as {_many(tokens.output_answers, 'answer')} in the cache; 95 % interval",
+        "answers": f"by {_many(tokens.output_answers, 'answer')}, at 95 %",
         "contract": "as the task allows",
         "guess": "a guess",
     }[tokens.output_from]
@@ -164,9 +164,15 @@ def _cost(x: Explanation) -> Iterator[str]:
         if tier != x.tier:
             yield f"{tier:9} {dollars(amount)}"
     if x.pilot is not None:
-        failed = f", {x.pilot.failed} failed" if x.pilot.failed else ""
-        asked = f"the pilot of {_many(x.pilot.rows, 'row')} cost {dollars(x.pilot.cost_usd)}{failed}"
-        yield f"{asked}; the run need not pay that again"
+        asked = f"the pilot of {_many(x.pilot.rows, 'row')} cost {dollars(x.pilot.cost_usd)}"
+        if not x.pilot.failed:
+            yield f"{asked}, which the run need not pay again"
+        else:
+            yield f"{asked}; {x.pilot.failed:,} of them failed, and will be paid for again: {_first(x.pilot.failure)}"
+
+
+def _first(failure: str | None) -> str:
+    return one_line(failure or "", 160)
 
 
 def _time(x: Explanation) -> Iterator[str]:
