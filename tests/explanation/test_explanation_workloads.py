@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from trivet import sim
-from trivet.client.client import AsyncClient, today
+from trivet.client.client import AsyncClient
+from trivet.client.today import today
 from trivet.engine.limit import Limits
 from trivet.explanation.explain import ExplainConfig, explain_async
 from trivet.explanation.memory import Memory

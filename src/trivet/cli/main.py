@@ -200,10 +200,7 @@ def lint(
     ],
     variant: o.Variant = None,
     model: o.Model = None,
-    write: Annotated[
-        str | None,
-        typer.Option("--write", metavar="NAME", help="Add the shorter prompt to the task file as this variant."),
-    ] = None,
+    write: o.Write = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 where anything is found.")] = False,
     rewrite: Annotated[
         bool, typer.Option("--rewrite", help="Ask a model for a shorter prompt, too; costs it.")

@@ -80,6 +80,10 @@ Durable = Annotated[
     bool, typer.Option("--durable", help="Wait for the disk, so that a power cut loses nothing paid for either.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be asked, and ask nothing.")]
+Write = Annotated[
+    str | None,
+    typer.Option("--write", metavar="NAME", help="Add the shorter prompt to the task file as this variant."),
+]
 UsageTier = Annotated[
     int | None, typer.Option("--usage-tier", metavar="1..5", help="The account's usage tier; else limits as learned.")
 ]

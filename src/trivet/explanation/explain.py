@@ -14,7 +14,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from trivet.client.blocking import Client
-from trivet.client.client import AsyncClient, today
+from trivet.client.client import AsyncClient
+from trivet.client.today import today
 from trivet.errors import DataError, SettingsError
 from trivet.explanation import answers, bill, contents, deadline, forecast, levers
 from trivet.explanation.answers import Length
