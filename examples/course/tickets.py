@@ -8,7 +8,7 @@ TICKETS = [
     "I can't log in. The reset email never arrives, and after three wrong passwords my account is locked. "
     "I need access before the audit on Thursday.",
     "Do you offer a discount for schools? We are a team of twelve teachers and would like to start in January.",
-    "My parcel was due on Monday. The courier's page says delivered, but nothing was left here and no neighbour has it.",
+    "My parcel was due on Monday. The courier's page says delivered, but nothing was left here and nobody has it.",
     "PLEASE CANCEL MY SUBSCRIPTION AND CONFIRM THE DATE IN WRITING. I HAVE ASKED TWICE NOW.",
     "Every upload over 2 GB stops at 99 percent and starts again from zero. Smaller files work. "
     "The office line is fast, and the error is the same at home.",

@@ -1,4 +1,4 @@
-"""The homework: a triage of ten tickets, baseline against optimised, and which is the more cost-efficient.
+"""The homework: a triage of five tickets, baseline against optimised, and which is the more cost-efficient.
 
 The baseline sends a wordy prompt for each of three steps, one call after the other. The optimised one asks once, in few
 words, for a bounded JSON answer, several tickets at a time. Stretch goal: total runtime, length of the output, dollars,
@@ -13,31 +13,30 @@ import json
 import os
 from time import perf_counter
 
-from tickets import TICKETS
+from tickets import TICKETS as ALL
 
 from trivet.openai import AsyncOpenAI
 
+TICKETS = ALL[:5]
 MODEL = "gpt-5.4-mini"
 DOLLARS_IN, DOLLARS_OUT = 0.75e-6, 4.50e-6  # a token, read and written
 LABELS = ["billing", "technical", "account", "delivery", "general"]
 WORDY = "You are an expert assistant of a world-class support team. Please read the following ticket very carefully. "
 BASELINE = {
-    "category": WORDY + "Decide which of the categories " + ", ".join(LABELS) + " fits best, and explain why in detail.",
+    "category": WORDY
+    + "Decide which of the categories "
+    + ", ".join(LABELS)
+    + " fits best, and explain why in detail.",
     "summary": WORDY + "Write a thorough and detailed summary of everything that the customer tells us.",
     "next_action": WORDY + "Recommend the next action that our team should take, and explain it in detail.",
 }
-OPTIMISED = (
-    "Return only a JSON object for the support ticket.\n"
-    "category: one of: " + ", ".join(LABELS) + ".\n"
-    "summary: one sentence of at most 12 words.\n"
-    "next_action: one sentence of at most 15 words."
-)
+OPTIMISED = "Triage the support ticket: category, summary and next action."
 SCHEMA = {
     "type": "object",
     "properties": {
         "category": {"type": "string", "enum": LABELS},
-        "summary": {"type": "string"},
-        "next_action": {"type": "string"},
+        "summary": {"type": "string", "description": "one sentence of at most 12 words"},
+        "next_action": {"type": "string", "description": "one sentence of at most 15 words"},
     },
     "required": ["category", "summary", "next_action"],
     "additionalProperties": False,
@@ -48,7 +47,8 @@ FORMAT = {"format": {"type": "json_schema", "name": "triage", "schema": SCHEMA, 
 async def baseline(client, ticket):
     """Three calls, three long answers."""
     responses = [
-        await client.responses.create(model=MODEL, input=f"{prompt}\n\nTicket:\n{ticket}") for prompt in BASELINE.values()
+        await client.responses.create(model=MODEL, input=f"{prompt}\n\nTicket:\n{ticket}")
+        for prompt in BASELINE.values()
     ]
     answer = responses[0].output_text.lower()
     return max(LABELS, key=answer.rfind), responses
@@ -102,7 +102,9 @@ async def main():
         ratio = second[name] / first[name]
         print(f"{name:<22}{first[name]:>12{form}}{second[name]:>12{form}}{ratio:>8.2f}")
     per_dollar = [len(TICKETS) / way["dollars"] for way in (first, second)]
-    print(f"{'tickets for a dollar':<22}{per_dollar[0]:>12.0f}{per_dollar[1]:>12.0f}{per_dollar[1] / per_dollar[0]:>8.2f}")
+    print(
+        f"{'tickets for a dollar':<22}{per_dollar[0]:>12.0f}{per_dollar[1]:>12.0f}{per_dollar[1] / per_dollar[0]:>8.2f}"
+    )
 
     agreed = sum(a == b for a, b in zip(first["labels"], second["labels"], strict=True))
     print(f"\nlabels that agree: {agreed} of {len(TICKETS)}")

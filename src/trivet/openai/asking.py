@@ -154,7 +154,7 @@ _simulated: dict[str, str] = {}
 
 
 def name_simulated(base_url: str, identity: str) -> None:
-    """Have answers of a simulated provider kept under what it is, so that another of its kind on another port finds them."""
+    """Have answers of a simulated provider kept under what it is: another of its kind, on another port, finds them."""
     _simulated[base_url.rstrip("/")] = identity
 
 
@@ -162,9 +162,7 @@ def name_simulated(base_url: str, identity: str) -> None:
 def _keys(base_url: str, organization: str | None, project: str | None) -> Keys | None:
     try:
         return Keys(
-            Endpoint(
-                base_url=base_url, organization=organization, project=project, simulated=_simulated.get(base_url)
-            )
+            Endpoint(base_url=base_url, organization=organization, project=project, simulated=_simulated.get(base_url))
         )
     except SettingsError:
         return None

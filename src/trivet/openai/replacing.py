@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import openai
+from openai import _AzureModuleClient as _SdkAzureModuleClient
 from openai import _client as _sdk_clients
 from openai import _ModuleClient as _SdkModuleClient
-from openai import _AzureModuleClient as _SdkAzureModuleClient
 from openai._constants import DEFAULT_MAX_RETRIES
 from openai.lib import azure as _sdk_azure
 
