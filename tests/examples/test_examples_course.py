@@ -109,6 +109,6 @@ def test_the_scripts_count_with_the_published_prices() -> None:
         prices = re.search(r"^DOLLARS_IN, DOLLARS_OUT = (\S+), (\S+)", text, re.MULTILINE)
         assert model and prices, name
         book = standard_book()
-        read = book.cost(Usage(input_tokens=1, output_tokens=0), model=model[1], tier=None, day=day)
-        written = book.cost(Usage(input_tokens=0, output_tokens=1), model=model[1], tier=None, day=day)
+        read = book.cost(Usage(input=1), model=model[1], tier=None, day=day)
+        written = book.cost(Usage(output=1), model=model[1], tier=None, day=day)
         assert (Decimal(prices[1]), Decimal(prices[2])) == (read, written), name

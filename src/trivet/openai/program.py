@@ -49,13 +49,13 @@ def run(program: Sequence[str]) -> None:
 def _by_path(program: Sequence[str]) -> tuple[ModuleType, CodeType]:
     path = Path(program[0])
     sys.argv[:] = program
+    where = program[0] if path.is_absolute() else f"{Path.cwd()}/{program[0]}"  # not made shorter: nor by Python
     if path.is_dir() or zipfile.is_zipfile(path):
-        _first_on_path(program[0])
-        spec = PathFinder.find_spec("__main__", [program[0]])
+        _first_on_path(where)
+        spec = PathFinder.find_spec("__main__", [where])
         if spec is None:
             raise NoProgram(f"can't find '__main__' module in {program[0]!r}", 1)
         return _of(spec)
-    where = str(path.absolute())
     try:
         with io.open_code(where) as file:
             source = file.read()
