@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS VIRTUAL_ENV
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check style types layers shape test soak bench clean run-setup dev-setup
+.PHONY: help demo check style types layers shape test soak bench peers clean run-setup dev-setup
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -49,13 +49,15 @@ soak: dev-setup ## the tests that take minutes
 	@sh tools/services.sh
 	$(BIN)/pytest -m soak
 
-bench: dev-setup ## the benchmarks, each against its control
-	$(BIN)/python benchmarks/throughput.py
-	$(BIN)/python benchmarks/limit_tracking.py
-	$(BIN)/python benchmarks/shared_limits.py
+bench: dev-setup ## the benchmarks, each against its control, as one table; about 15 minutes
+	$(BIN)/python benchmarks/all.py
+
+peers: dev-setup ## other libraries for the benchmarks to compare with, in .venv-peers
+	$(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r requirements/bench.txt
 
 clean: ## remove what can be made again; runs and caches of answers stay
-	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run-setup:

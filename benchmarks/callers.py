@@ -1,14 +1,18 @@
 """What trivet is held against, each as a process of its own.
 
-    python benchmarks/callers.py raw|sdk URL CALLS IN_FLIGHT
+    python benchmarks/callers.py raw|sdk|litellm|langchain URL CALLS IN_FLIGHT
 
-It prints the seconds from the first request to the last reply.
+It prints the seconds from the first request to the last reply. LiteLLM and LangChain have a Python of their own
+(requirements/bench.txt), because they pin what trivet pins too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
@@ -85,26 +89,56 @@ async def sdk(url: str, calls: int, in_flight: int) -> None:
         timeout=600,
         http_client=DefaultAsyncHttpx2Client(limits=httpx2.Limits(max_connections=None)),
     )
+
+    async def ask(text: str) -> None:
+        await client.responses.create(model="gpt-5.4-mini", input=text, max_output_tokens=16)
+
+    await _workers(ask, calls, in_flight)
+    await client.close()
+
+
+async def litellm(url: str, calls: int, in_flight: int) -> None:
+    """LiteLLM's asynchronous Responses call, as its documentation shows it."""
+    library: Any = importlib.import_module("litellm")
+
+    async def ask(text: str) -> None:
+        await library.aresponses(
+            model="openai/gpt-5.4-mini", input=text, max_output_tokens=16, api_base=url, api_key="key", num_retries=0
+        )
+
+    await _workers(ask, calls, in_flight)
+
+
+async def langchain(url: str, calls: int, in_flight: int) -> None:
+    """LangChain's chat model over the Responses API, as its documentation shows it."""
+    library: Any = importlib.import_module("langchain_openai")
+    model = library.ChatOpenAI(
+        model="gpt-5.4-mini", base_url=url, api_key="key", use_responses_api=True, max_retries=0, max_tokens=16
+    )
+    await _workers(model.ainvoke, calls, in_flight)
+
+
+async def _workers(ask: Callable[[str], Awaitable[Any]], calls: int, in_flight: int) -> None:
+    """So many tasks, each asking one question after the other."""
     numbers = iter(range(calls))
 
     async def work() -> None:
         for number in numbers:
-            text = f"{PROMPT} {TICKET} {number}"
-            await client.responses.create(model="gpt-5.4-mini", input=text, max_output_tokens=16)
+            await ask(f"{PROMPT} {TICKET} {number}")
 
     async with asyncio.TaskGroup() as group:
         for _ in range(in_flight):
             group.create_task(work())
-    await client.close()
 
 
 async def timed(way: str, url: str, calls: int, in_flight: int) -> float:
-    """Seconds that the way takes, without loading the SDK."""
-    if way == "sdk":
-        import openai.resources.responses  # noqa: F401
+    """Seconds that the way takes; what a library loads, and loads at its first call, is there before."""
+    call = {"raw": raw, "sdk": sdk, "litellm": litellm, "langchain": langchain}[way]
+    if way != "raw":
+        await call(url, 1, 1)
     clock = asyncio.get_running_loop().time
     began = clock()
-    await {"raw": raw, "sdk": sdk}[way](url, calls, in_flight)
+    await call(url, calls, in_flight)
     return clock() - began
 
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+
+from ratios import Ratio
+from ratios import show as table
 
 from trivet import sim
 from trivet.client.client import AsyncClient
@@ -164,6 +166,35 @@ def show(found: dict[str, Any]) -> None:
     print(f"{found['case']:36} {found['arm']:10} {found['used']:7.1%} used {found['refused']:7.2%} refused{lost}")
 
 
+def ratios(found: list[dict[str, Any]]) -> list[Ratio]:
+    """The worst of all ways to refill, ours against the control's: without a stranger, with one, and a short run."""
+    kinds = {
+        "a limit nobody told, steady state": (
+            lambda name: " of " in name and "stranger" not in name,
+            "97 %, under 1 %",
+        ),
+        "the same with a stranger on the key": (lambda name: "stranger" in name, "90 %, under 3 %"),
+        "a short run at a limit, whole": (lambda name: "rows at" in name, "under 1 % refused"),
+    }
+    lines = []
+    for what, (belongs, wanted) in kinds.items():
+        ours, control = (
+            [each for each in found if each["arm"] == arm and belongs(each["case"])] for arm in ("trivet", "semaphore")
+        )
+        if ours:
+            ratio = min(each["used"] for each in ours) / min(each["used"] for each in control) if control else "-"
+            lines.append(Ratio(what=what, ours=_worst(ours), control=_worst(control), ratio=ratio, wanted=wanted))
+    return lines
+
+
+def _worst(cases: list[dict[str, Any]]) -> str:
+    if not cases:
+        return "-"
+    used, refused = min(each["used"] for each in cases), max(each["refused"] for each in cases)
+    lost = sum(each.get("lost", 0) for each in cases)
+    return f"{used:.1%} used, {refused:.1%} refused" + (f", {lost} rows lost" if lost else "")
+
+
 def main() -> None:
     """Run, and print a line a case or one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -175,8 +206,7 @@ def main() -> None:
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=new_loop) as loop:
         found = loop.run(everything(options))
-    if options.json:
-        print(json.dumps(found))
+    table(ratios(found), as_json=options.json)
 
 
 if __name__ == "__main__":

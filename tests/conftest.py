@@ -170,6 +170,15 @@ def needed(program: str | None, what: str) -> str:
     pytest.skip(f"{what} is not installed: `sh tools/services.sh` installs it")
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    mac = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+    found = next(filter(None, map(shutil.which, names)), str(mac) if mac.exists() else None)
+    return needed(found, "Chromium")
+
+
 class RedisServer:
     """A Redis of the tests' own, on loopback, that keeps nothing on disk."""
 

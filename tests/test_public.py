@@ -28,6 +28,7 @@ NAMES = [
     "compare",
     "errors",
     "lint",
+    "report",
     "sim",
 ]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trivet.engine.limit import Limits as Limits
     from trivet.jobs.runner import Result as Result
     from trivet.linting.lint import lint as lint
+    from trivet.reporting.report import report as report
     from trivet.summary import Summary as Summary
     from trivet.tasks.labels import Labels as Labels
     from trivet.tasks.schema import Schema as Schema
@@ -49,6 +50,7 @@ _HOMES = {
     "Usage": "trivet.types",
     "compare": "trivet.comparison.compare",
     "lint": "trivet.linting.lint",
+    "report": "trivet.reporting.report",
 }
 _ROOMS = ("errors", "sim")
 
@@ -71,6 +73,7 @@ __all__ = [
     "compare",
     "errors",
     "lint",
+    "report",
     "sim",
 ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from trivet.types import Attempt, Source, Usage
+from trivet.types import Attempt, RateLimits, Source, Usage
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `n`: the row's number from 0; `id`: `n` or the value of the id column. Exactly one of `output` and
     `error` is there. `text`: what the model said where it was not accepted: it was paid for. `kept`: copied
     columns. `source` is None where nothing was asked (a bad row). `at`: Unix time. `input_chars` and
-    `output_chars`: characters of the prompt and of the answer.
+    `output_chars`: characters of the prompt and of the answer. `limits`: requests and tokens a minute that the
+    provider's reply named, where they are not those of the replies before it.
     """
 
     n: int
@@ -52,14 +53,17 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_chars: int = 0
     at: float = 0.0
     simulated: bool = False
+    limits: RateLimits | None = None
 
     def billed(self) -> Decimal | None:
         """US dollars of the attempts that surely were billed; None where the price of one of them is not known.
 
         Attempts that are only *possibly billed* are not in it: they are counted apart.
         """
-        in_doubt = [attempt for attempt in self.attempts if attempt.possibly_billed and attempt.cost is None]
-        if self.cost is not None or not in_doubt:
+        if self.cost is not None:
             return self.cost
+        in_doubt = [attempt for attempt in self.attempts if attempt.possibly_billed and attempt.cost is None]
+        if not in_doubt:
+            return None
         known = [attempt.cost for attempt in self.attempts if attempt not in in_doubt]
         return None if None in known else sum((cost for cost in known if cost is not None), Decimal(0))

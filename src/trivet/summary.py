@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from trivet.markup import tag
 from trivet.records import Failure
-from trivet.wording import SIMULATED, dollars, plain, seconds
+from trivet.wording import SIMULATED, dollars, one_line, plain, seconds
 
 
 class Latency(Struct, frozen=True, kw_only=True):
@@ -76,9 +77,28 @@ class Summary(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return summary_text(self)
 
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
 
 def summary_text(summary: Summary) -> str:
     """The whole summary as text; what the simulator made up is called so."""
+    title, pairs = _described(summary)
+    lines = [title, *(f"  {name:20} {text}" for name, text in pairs)]
+    return "\n".join([*lines, *(f"  {text}" for text in _warned(summary))])
+
+
+def summary_html(summary: Summary) -> str:
+    """The same as HTML, for notebooks."""
+    title, pairs = _described(summary)
+    rows = [
+        tag("tr", tag("th", name, scope="row"), tag("td", one_line(text, 1000)))
+        for name, text in [*pairs, *(("", text) for text in _warned(summary))]
+    ]
+    return tag("table", tag("caption", one_line(title, 300)), tag("tbody", rows))
+
+
+def _described(summary: Summary) -> tuple[str, list[tuple[str, str]]]:
     pairs = [
         ("rows", _rows(summary)),
         ("total time", f"{seconds(summary.wall_s)}{_rate(summary)}"),
@@ -93,12 +113,14 @@ def summary_text(summary: Summary) -> str:
         ("results", summary.results or ""),
     ]
     title = f"{summary.task} · {summary.model} · {summary.provider}"
-    lines = [title, *(f"  {name:20} {text}" for name, text in pairs if text)]
-    if summary.provider == "simulated":
-        lines.append(f"  {SIMULATED}")
+    return title, [(name, text) for name, text in pairs if text]
+
+
+def _warned(summary: Summary) -> list[str]:
+    said = [SIMULATED] if summary.provider == "simulated" else []
     if summary.cost_usd is None:
-        lines.append("  warning: the price of some calls is not known, so neither is the cost")
-    return "\n".join(lines)
+        said.append("warning: the price of some calls is not known, so neither is the cost")
+    return said
 
 
 def _rows(summary: Summary) -> str:

@@ -37,7 +37,10 @@ class RateLimits(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One HTTP exchange. `latency` from its permit to its last byte; `error` is a code, never a body."""
+    """One HTTP exchange. `latency` from its permit to its last byte; `error` is a code, never a body.
+
+    `began`: seconds from the call's turn to this attempt's permit, where the call took more than this one.
+    """
 
     latency: float
     status: int | None = None
@@ -48,6 +51,17 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     cost: Decimal | None = Decimal(0)
     possibly_billed: bool = False
+    began: float | None = None
+
+
+def total(attempts: tuple[Attempt, ...]) -> Decimal | None:
+    """US dollars of all attempts; None where the cost of one of them is not known."""
+    sum_ = Decimal(0)
+    for attempt in attempts:
+        if attempt.cost is None:
+            return None
+        sum_ += attempt.cost
+    return sum_
 
 
 class Reply(Struct, frozen=True, kw_only=True):

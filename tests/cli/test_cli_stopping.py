@@ -112,7 +112,8 @@ def test_an_account_that_is_refused_stops_the_run_at_once(trivet, tmp_path: Path
     with sim.start(sim.Scenario(time_scale=0.0, faults=sim.Faults(quota=1.0))) as server:
         ended = trivet(*command(server.url, "--concurrency", "8", "--cache", "off"))
         assert ended.code == 4, ended.err
-        assert int(server.books()["requests"]) <= 16, "those in flight, and those that took their permits meanwhile"
+        # Two workers a permit, and none of them asks twice: what it hears stops the run before it takes another row.
+        assert int(server.books()["requests"]) <= 2 * 8
     assert (ended.document["rows"], ended.document["possibly_billed"]) == (0, 0)
 
 
@@ -150,20 +151,3 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(tmp_path: Path) 
     assert sorted(int(str(record["n"])) for record in records(tmp_path)) == list(range(300))
     assert records(tmp_path)[: len(kept)] == kept
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 300
-
-
-def test_a_cache_that_is_lost_stops_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    """A cache that is lost while it is in use: exit 4, and the same run goes on without one."""
-    write_rows(tmp_path, 300)
-    with sim.start(sim.Scenario(time_scale=0.3)) as server:
-        process = start(tmp_path, server.url, "--cache", "sqlite:///cache.db")
-        wait_for_records(process, tmp_path, 20)
-        for path in tmp_path.glob("cache.db*"):
-            path.unlink()
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 4, (out, err)
-        assert b"Traceback" not in err
-        process = start(tmp_path, server.url, "--cache", "off")
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-    assert json.loads(out)["ok"] == 300

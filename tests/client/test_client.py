@@ -189,6 +189,30 @@ def test_one_async_client_serves_several_loops(where: dict[str, Any]) -> None:
     asyncio.run(client.close())
 
 
+def test_one_async_client_serves_loops_in_four_threads_at_once(where: dict[str, Any]) -> None:
+    """Every call in every loop has its answer, and the one budget and the bill have each call once."""
+    client = trivet.AsyncClient(**where, cache=None, budget=5)
+    costs: list[Any] = []
+
+    async def ask(loop: int) -> None:
+        questions = [f"Classify the note into one of: red, blue. The sky of day {n} is {loop}." for n in range(20)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(client.respond(text, max_output_tokens=500)) for text in questions]
+        replies = [task.result() for task in tasks]
+        assert [reply.source for reply in replies] == ["provider"] * 20
+        costs.extend(reply.cost for reply in replies)
+
+    crew = [threading.Thread(target=lambda n=n: asyncio.run(ask(n)), daemon=True) for n in range(4)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+    assert len(costs) == 80
+    assert client.account.statistics().settled == sum(costs)
+    assert client.account.statistics().reserved == 0
+    asyncio.run(client.close())
+
+
 def _in_child(client: trivet.Client, answer: Any) -> None:
     answer.put(client.respond("Say OK in one sentence, child.").text)
 

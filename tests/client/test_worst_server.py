@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -238,3 +239,22 @@ async def test_a_stream_without_its_end_is_an_error_that_says_so() -> None:
             assert text == "half half "
             assert raised.value.possibly_billed
     assert served == 2
+
+
+@pytest.mark.soak
+async def test_thousands_of_failures_of_every_kind_leave_nothing(tmp_path: Path) -> None:
+    """Ten times as many rows as before, a third of all attempts failing: no socket, task, thread or object more."""
+    share = 0.3 / len(FAULTS)
+    scenario = sim.Scenario(time_scale=0.01, seed=11, faults=sim.Faults(**dict.fromkeys(FAULTS, share)))
+    left: list[tuple[int, int]] = []
+    with sim.start(scenario) as server:
+        for count in (200, 200, 2000):
+            async with leaving_nothing():
+                summary, results = await run_of(server.url, count, tmp_path, timeout=1.0, keep_going=True)
+            assert (summary.rows, summary.interrupted, len(results)) == (count, False, count)
+            assert summary.calls.retries > count / 10
+            del summary, results
+            gc.collect()
+            left.append((len(gc.get_objects()), threading.active_count()))
+    assert left[2][0] - left[1][0] < 500
+    assert left[2][1] <= left[1][1]

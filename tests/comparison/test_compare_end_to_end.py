@@ -31,7 +31,7 @@ def test_comparing_in_python(simulator: sim.Simulator, tmp_path: Path) -> None:
     assert found.variants["concise"].tokens.input < found.variants["verbose"].tokens.input
     assert found.variants["concise"].cost_ratio is not None
     assert found.variants["concise"].cost_ratio < 1
-    kept = [len(list(read_records(place))) for place in tmp_path.glob("*/*")]
+    kept = [len(list(read_records(place))) for place in tmp_path.glob("*/*") if place.is_dir()]
     assert kept == [20, 20]
     assert "concise" in str(found)
 

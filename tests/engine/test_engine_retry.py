@@ -231,3 +231,20 @@ def test_a_cancellation_during_a_back_off_ends_the_request() -> None:
         assert layers.statistics().meter.under_way == 0
 
     virtual(main())
+
+
+def test_attempts_say_when_they_began_where_there_are_several() -> None:
+    """In seconds from the call's turn, so that each can be placed in time; the one attempt of a call needs no place."""
+
+    async def main() -> None:
+        clock = asyncio.get_running_loop().time
+        transport = ScriptedTransport(refused(3), fault(500), ok())
+        turn = clock()
+        reply = await stack(transport)(request())
+        began = [attempt.began for attempt in reply.attempts]
+        assert began == pytest.approx([at - turn for at in transport.times], abs=0.01)
+        assert began[0] == 0.0
+        alone = await stack(ScriptedTransport(ok()))(request())
+        assert [attempt.began for attempt in alone.attempts] == [None]
+
+    virtual(main())

@@ -28,7 +28,9 @@ LATENCY = Latency(ttft=0.6, tokens_per_s=1e6, spread=0.1)
 class Process:
     """What one process is made of; `got`: its answers, `refused`: what it was refused."""
 
-    def __init__(self, name: str, transport: InProcess, keeper: Keeper | None, **changes: Any) -> None:
+    def __init__(
+        self, name: str, transport: InProcess, keeper: Keeper | None, *, needed: bool = True, **changes: Any
+    ) -> None:
         self.layers = Stack(
             StackConfig(endpoint=ENDPOINT, limits=Limits()),
             transport=transport,
@@ -36,7 +38,7 @@ class Process:
             account=Account(None),
             prices=standard_book(),
             clocks=Clocks(now=lambda: 1_795_000_000.0, today=lambda: DAY, draw=lambda: 0.5),
-            sharing=None if keeper is None else Sharing(keeper.turns(), name),
+            sharing=None if keeper is None else Sharing(keeper.turns(), name, needed=needed),
         )
         self.got = 0
         self._changes = changes
@@ -267,6 +269,42 @@ def test_a_redis_that_was_never_there_ends_the_first_request_with_the_reason(red
             with pytest.raises(MachineError, match="can't be reached"):
                 await process.layers(request("x", cacheable=False))
         await process.layers.close()
+
+    virtual(main())
+
+
+def test_a_redis_that_only_a_cache_asked_for_ends_nothing_when_it_is_gone(redis_server: Any) -> None:
+    """What is lost before the first word about limits: the run goes on as one process would."""
+
+    async def main() -> None:
+        keeper = Keeper(redis_server.url)
+        keeper.down = True
+        transport = InProcess(Scenario(rpm=RPM, burst_s=1.0, latency=LATENCY))
+        process = Process("a", transport, keeper, needed=False)
+        async with asyncio.TaskGroup() as group:
+            crew = await at_work(group, [process])
+            await asyncio.sleep(10)
+            admitted, refusals, _ = await over(20, transport, [process])
+            assert admitted >= 0.97 * 20 * RPM / 60
+            assert refusals <= 0.01 * admitted
+            await kill(crew, [process])
+
+    virtual(main())
+
+
+def test_a_second_model_begins_at_its_part_while_the_redis_is_gone(redis_server: Any) -> None:
+    async def main() -> None:
+        transport = InProcess(Scenario(rpm=RPM, burst_s=1.0, latency=LATENCY))
+        keeper = Keeper(redis_server.url)
+        processes = [Process(name, transport, keeper) for name in "ab"]
+        async with asyncio.TaskGroup() as group:
+            crew = await at_work(group, processes)
+            await asyncio.sleep(5)
+            keeper.down = True
+            reply = await processes[0].layers(request("x", model="gpt-5.4-nano", cacheable=False))
+            assert reply.text
+            assert processes[0].layers.statistics().limit.processes == 2
+            await kill(crew, processes)
 
     virtual(main())
 

@@ -153,6 +153,15 @@ def test_retries_are_in_one_span_with_an_event_each(seen: Seen) -> None:
     virtual(main())
 
 
+def test_a_hit_without_a_loop_is_left_to_the_way_that_is_observed(seen: Seen) -> None:
+    """While somebody observes, no hit is handed out past the outermost layer."""
+    layers = stack(ScriptedTransport(ok()))
+    virtual(layers(request()))
+    assert layers.hit(request(), lambda: 0.0) is None
+    assert virtual(layers(request())).source == "cache"
+    assert len(seen.spans()) == 2
+
+
 def test_a_hit_is_marked_and_bills_nothing(seen: Seen) -> None:
     async def main() -> None:
         layers = stack(ScriptedTransport(ok()))

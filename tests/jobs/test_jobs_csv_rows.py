@@ -117,3 +117,9 @@ def test_whatever_the_standard_writer_writes_is_read_back(fields: list[tuple[str
     writer.writerows([("a", "b"), *fields])
     rows = rows_of(text.getvalue())
     assert [row.data for row in rows] == [{"a": a, "b": b} for a, b in fields]
+
+
+def test_line_ends_of_another_age_are_named_with_their_cure() -> None:
+    r"""Files with \r for a line end can't be told from one long line: the message says how to turn them."""
+    with pytest.raises(DataError, match=r"ends with \\r alone: .* tr '\\r' '\\n'"):
+        read_csv(io.BytesIO(b"ticket,id\ra,1\rb,2\r").readline, "old.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.jobs.intents import InFlight, Mark, Sent, TakenUp, Unbilled, decoded, encoded, spent
+from trivet.jobs.intents import Failed, InFlight, Mark, Sent, TakenUp, decoded, encoded, spent
 from trivet.jobs.ledger import Ledger
 from trivet.records import Failure, Record
 from trivet.types import Attempt
@@ -23,8 +24,8 @@ def sent(ledger: Ledger, n: int, size: int = 100) -> None:
     ledger.mark(Sent(n=n, size=size, cap=16, after=ledger.size))
 
 
-def unbilled(ledger: Ledger, n: int) -> None:
-    ledger.mark(Unbilled(n=n, after=ledger.size))
+def failed(ledger: Ledger, n: int, attempt: Attempt | None = None) -> None:
+    ledger.mark(Failed(n=n, attempt=attempt or REFUSED, after=ledger.size))
 
 
 PAID = Attempt(latency=0.1, status=200, cost=Decimal("0.001"))
@@ -37,7 +38,7 @@ def a_cent_a_byte(mark: Sent) -> Decimal:
 
 
 @pytest.mark.parametrize(
-    "mark", [Sent(n=3, size=812, cap=16, tier="flex", after=9), Unbilled(n=0), TakenUp(taken_up=1.5)]
+    "mark", [Sent(n=3, size=812, cap=16, tier="flex", after=9), Failed(n=0, attempt=PAID), TakenUp(taken_up=1.5)]
 )
 def test_a_mark_is_read_back_as_it_was_written(mark: Mark) -> None:
     assert decoded(encoded(mark)) == mark
@@ -54,7 +55,7 @@ def test_what_has_no_record_when_the_run_is_taken_up_again_is_lost(tmp_path: Pat
     for n in range(4):
         sent(ledger, n)
     ledger.append(ok(0, PAID))
-    unbilled(ledger, 2)
+    failed(ledger, 2)
     assert [mark.n for mark in ledger.in_flight.open()] == [1, 3]
     ledger.close()
     for _ in range(2):  # once lost, always lost, and counted once
@@ -134,10 +135,10 @@ def test_spend_counts_what_is_known_and_the_worst_case_of_what_is_not(tmp_path: 
     sent(ledger, 1, size=300)
     ledger.append(ok(1, PERHAPS, PAID))  # 3 + 0.001
     sent(ledger, 2)
-    unbilled(ledger, 2)
+    failed(ledger, 2)
     sent(ledger, 2, size=200)  # 2
     sent(ledger, 3, size=400)  # 4
-    unbilled(ledger, 3)
+    failed(ledger, 3)
     ledger.append(Record(n=4, output="billing", source="cache"))
     ledger.append(ok(5, REFUSED, PAID))  # 0.001
     assert spent(ledger.lines(), a_cent_a_byte) == Decimal("5.003")
@@ -148,29 +149,54 @@ def test_spend_counts_what_is_known_and_the_worst_case_of_what_is_not(tmp_path: 
     again.close()
 
 
-EVENTS = st.lists(st.tuples(st.sampled_from(["sent", "unbilled", "record", "crash"]), st.integers(0, 5)), max_size=60)
+EVENTS = st.lists(st.tuples(st.sampled_from(["sent", "failed", "record", "crash"]), st.integers(0, 5)), max_size=60)
+
+
+def test_a_failed_attempt_of_a_row_without_a_record_costs_what_it_cost_once(tmp_path: Path) -> None:
+    """The run stopped over row 0 after two billed failures and one in doubt; another start asks it again."""
+    billed = Attempt(latency=0.1, status=200, error="server_error", cost=Decimal("0.02"))
+    ledger = Ledger.open(tmp_path)
+    for attempt in (billed, REFUSED, PERHAPS, billed):
+        sent(ledger, 0, size=300)
+        failed(ledger, 0, attempt)
+    ledger.close()
+    for records in range(1, 3):
+        again = Ledger.open(tmp_path)
+        assert (len(again.in_flight), list(again.done)) == (0, [0][: records - 1])
+        (known,) = again.in_flight.unfinished()
+        assert (known.attempts, known.billed()) == ((billed, REFUSED, PERHAPS, billed), Decimal("0.04"))
+        assert spent(again.lines(), a_cent_a_byte) == Decimal("3.04") + Decimal("0.001") * (records - 1)
+        sent(again, 0)
+        again.append(ok(0, PAID))
+        assert list(again.in_flight.unfinished()) == [known], "the record tells of the later attempt alone"
+        assert spent(again.lines(), a_cent_a_byte) == Decimal("3.04") + Decimal("0.001") * records
+        again.close()
 
 
 @given(EVENTS)
 def test_in_flight_is_what_a_plain_count_says(events: list[tuple[str, int]]) -> None:
-    """Whatever happens in whatever order, lost and open attempts are those without an end."""
+    """Whatever happens in whatever order, lost and open attempts are those without an end, failed ones those with."""
     flying = InFlight()
-    now: dict[int, int] = {}
-    lost = 0
+    now, failed = Counter[int](), Counter[int]()
+    lost = failed_before = 0
     for what, n in events:
         if what == "sent":
             flying.mark(Sent(n=n))
-            now[n] = now.get(n, 0) + 1
-        elif what == "unbilled":
-            flying.mark(Unbilled(n=n))
-            now[n] = max(0, now.get(n, 0) - 1)
+            now[n] += 1
+        elif what == "failed":
+            flying.mark(Failed(n=n, attempt=REFUSED))
+            now[n] = max(0, now[n] - 1)
+            failed[n] += 1
         elif what == "record":
-            assert len(flying.settle(n)) == now.pop(n, 0)
+            assert len(flying.settle(n)) == now.pop(n, 0) + failed.pop(n, 0)
         else:
             flying.mark(TakenUp(taken_up=0.0))
-            lost += sum(now.values())
+            lost += now.total()
+            failed_before += failed.total()
             now.clear()
-        assert (len(flying.lost), len(flying)) == (lost, lost + sum(now.values()))
+            failed.clear()
+        assert (len(flying.lost), len(flying)) == (lost, lost + now.total())
+        assert sum(len(record.attempts) for record in flying.unfinished()) == failed_before + failed.total()
 
 
 @given(EVENTS, st.integers(0, 30))
@@ -183,13 +209,15 @@ def test_the_files_say_after_a_crash_what_memory_said_before(
     for place, (what, n) in enumerate(events):
         if what == "sent":
             sent(ledger, n)
-        elif what == "unbilled":
-            unbilled(ledger, n)
+        elif what == "failed":
+            failed(ledger, n)
         elif what == "record":
             ledger.append(ok(n, PAID))
         if place == reopen or what == "crash":
             before, done = len(ledger.in_flight), list(ledger.done)
+            failures = list(ledger.in_flight.unfinished())
             ledger.close()
             ledger = Ledger.open(folder)
             assert (len(ledger.in_flight.lost), list(ledger.done)) == (before, done)
+            assert list(ledger.in_flight.unfinished()) == failures
     ledger.close()

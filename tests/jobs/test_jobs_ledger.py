@@ -167,6 +167,26 @@ def test_a_damaged_line_is_a_row_without_a_record(
     ledger.close()
 
 
+def test_a_line_that_is_json_and_no_record_does_not_replace_the_row_it_names(tmp_path: Path) -> None:
+    path = written(tmp_path, ok(0), ok(1))
+    path.write_bytes(path.read_bytes() + b'{"n":0,"attempts":7}\n')
+    ledger = Ledger.open(tmp_path)
+    assert list(ledger.ordered()) == [ok(0), ok(1)]
+    ledger.close()
+
+
+def test_a_record_that_the_disk_loses_under_way_is_no_other_rows_record(tmp_path: Path) -> None:
+    path = written(tmp_path, ok(0), ok(1), ok(2))
+    ledger = Ledger.open(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    with path.open("r+b") as file:
+        file.seek(len(lines[0]))
+        file.write(b"\0" * (len(lines[1]) - 1))
+    with pytest.raises(MachineError, match="was damaged after it was opened"):
+        list(ledger.ordered())
+    ledger.close()
+
+
 def test_a_second_process_is_told_who_has_the_run(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path)
     with pytest.raises(RunError, match="is being run by another process: wait for it, or stop it"):

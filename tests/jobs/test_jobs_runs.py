@@ -14,7 +14,7 @@ from trivet.jobs import runs
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.runs import Identity, Manifest
 from trivet.jobs.select import Selection
-from trivet.jobs.summary import summarise
+from trivet.jobs.summary import Totals
 
 NOW = 1_790_000_000.0
 
@@ -51,7 +51,7 @@ def begun(root: Path, who: Identity | None = None, started_at: float = NOW, **ch
 
 
 def finish(folder: Path, *, interrupted: bool = False) -> None:
-    summary = summarise([], run="r", task="t", model="m", provider="p", wall_s=1.0, now=NOW, interrupted=interrupted)
+    summary = Totals().summary(run="r", task="t", model="m", provider="p", wall_s=1.0, now=NOW, interrupted=interrupted)
     runs.finish(folder, summary, NOW + 1)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from trivet.jobs.summary import Totals, latency_of, summarise
+from trivet.jobs.summary import Totals, latency_of
 from trivet.records import Failure, Record
 from trivet.summary import Calls, Latency, Summary, Tokens
 from trivet.types import Attempt, Usage
@@ -49,11 +49,16 @@ def failed(n: int, code: str, **fields: Any) -> Record:
     return Record(n=n, id=n, error=Failure(code=code, message="no"), **fields)
 
 
-def summary_of(records: Iterable[Record], **options: Any) -> Summary:
+def summary_of(records: Iterable[Record], replaced: Iterable[Record] = (), **options: Any) -> Summary:
     fields: dict[str, Any] = {
         "run": "r", "task": "t.toml", "model": "m", "provider": "simulated", "wall_s": 2.0, "now": 1000.0,
     }  # fmt: skip
-    return summarise(records, **(fields | options))
+    totals = Totals()
+    for record in records:
+        totals.add(record)
+    for record in replaced:
+        totals.add_replaced(record)
+    return totals.summary(**(fields | options))
 
 
 def test_rows_calls_tokens_and_money_add_up() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 openai = pytest.importorskip("openai")
 
+import sdk_fault_cases  # noqa: E402, F401
 from scripted_provider import Provider, provider  # noqa: E402
 from sdk_cases import CASES, maybe  # noqa: E402
 
@@ -115,3 +116,4 @@ def test_the_rest_of_the_sdk_can_be_imported_from_here() -> None:
     assert trivet.openai.DefaultHttpxClient is openai.DefaultHttpxClient
     assert trivet.openai.types is openai.types
     assert trivet.openai.Client is trivet.openai.OpenAI
+    assert set(openai.__all__) <= {name for name in openai.__all__ if hasattr(trivet.openai, name)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trivet.stats.percentiles import Percentiles, percentile
@@ -67,3 +68,33 @@ def test_a_million_values_are_sorted_once() -> None:
     """A million floats give any percentile, and the input may be an iterator."""
     sample = Percentiles(float(i * 7919 % 1_000_000) for i in range(1_000_000))
     assert (sample.at(0.5), sample.at(0.99)) == (499_999.0, 989_999.0)
+
+
+@pytest.mark.parametrize(("n", "p", "low", "high"), [(10, 0.5, 2, 9), (20, 0.5, 6, 15), (100, 0.5, 40, 61)])
+def test_the_bounds_of_a_median_are_the_tabulated_ones(n: int, p: float, low: int, high: int) -> None:
+    """The ranks of the exact 95 % interval, as tables of order statistics give them."""
+    assert Percentiles(range(1, n + 1)).bounds(p) == (low, high)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.8, 0.95, 0.99]))
+def test_bounds_hold_what_they_promise_and_no_rank_more(n: int, p: float, confidence: float) -> None:
+    """Each tail has the chance it is allowed at most, and the next rank inwards would have more."""
+    low, high = Percentiles(range(1, n + 1)).bounds(p, confidence)
+    tail = (1 - confidence) / 2
+
+    def below(rank: float, share: float) -> float:
+        return sum(comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(int(rank)))
+
+    for rank, share in ((low or 0, p), (n + 1 - high if high else 0, 1 - p)):
+        assert below(rank, share) <= tail * (1 + 1e-6)
+        assert rank == n or below(rank + 1, share) > tail * (1 - 1e-6)
+
+
+def test_bounds_of_a_large_sample_are_found_at_once() -> None:
+    """And close to those of the normal approximation."""
+    low, high = Percentiles(range(1, 1_000_001)).bounds(0.99)
+    assert low is not None
+    assert high is not None
+    assert low == pytest.approx(990_000 - 1.96 * 99.5, abs=2)
+    assert high == pytest.approx(990_001 + 1.96 * 99.5, abs=2)

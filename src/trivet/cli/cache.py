@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from trivet.cli.options import filled
 from trivet.cli.show import document, say
 from trivet.errors import SettingsError
 from trivet.settings import default_cache_url, duration, size
@@ -82,6 +83,7 @@ def clear(url: str | None, *, yes: bool, as_json: bool) -> int:
 
 
 def _with(url: str | None, work: Callable[[KeptStore], Coroutine[Any, Any, int]]) -> int:
+    filled("--cache", url)
     address = url or default_cache_url()
     store = open_store(None if address == "off" else address)
     if not isinstance(store, SqliteStore | RedisStore):

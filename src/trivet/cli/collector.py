@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import gc
 
-YOUNG, MIDDLE, OLD = 50_000, 20, 100
-"""Objects, and rounds of the younger generation, between two looks."""
+YOUNG, MIDDLE, OLD = 250_000, 20, 100
+"""Objects, and rounds of the younger generation, between two looks.
+
+A row that ends well leaves no cycles, so that a run of such rows gains nothing by looking. Peak memory over 30,000 rows
+that all fail was the same as with a fifth of the first number.
+"""
 
 
 def collect_less() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
 from trivet.cli.log import log_to
-from trivet.cli.options import CallOptions, DataOptions, TaskOptions
+from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, listed
 from trivet.cli.run import open_data, overridden
 from trivet.cli.show import document, say
 from trivet.client.door import new_loop
 from trivet.comparison.compare import CompareConfig, compare_async
 from trivet.comparison.result import Comparison, table, verdicts
-from trivet.errors import TaskError
+from trivet.errors import SettingsError, TaskError
 from trivet.jobs.rows import Source
 from trivet.tasks import file as task_file
 from trivet.tasks.near import did_you_mean
@@ -39,6 +39,11 @@ class CompareOptions:
     log: Path | None
     as_json: bool
 
+    def __post_init__(self) -> None:
+        check_seed(self.data, self.calls)
+        if not 0 <= self.margin < 1:
+            raise SettingsError(f"--margin {self.margin:g}: a part of the whole, like 0.02 for two points in a hundred")
+
 
 def execute(options: CompareOptions) -> int:
     """Compare; the exit code."""
@@ -52,6 +57,7 @@ def execute(options: CompareOptions) -> int:
         time_alone=options.time_alone,
         folder=options.runs,
         name=f"{Path(options.task.task).stem}-compare",
+        task=options.task.task,
     )
     collect_less()
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
@@ -78,7 +84,7 @@ def _variants(options: CompareOptions) -> dict[str, Task]:
     known = task_file.variants(options.task.task, allow_code=options.task.allow_code)
     names = list(known)
     if options.variants is not None:
-        names = [name.strip() for name in options.variants.split(",") if name.strip()]
+        names = list(listed("--variants", options.variants))
     own_name = next(iter(known))
     tasks = {}
     for name in names:

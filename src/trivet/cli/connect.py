@@ -24,7 +24,7 @@ def server(options: CallOptions) -> Iterator[dict[str, Any]]:
     from trivet import sim
     from trivet.sim.scenario import Scenario
 
-    with sim.start(Scenario(seed=options.seed, tier=SIMULATED_TIER)) as simulator:
+    with sim.start(Scenario(seed=options.seed or 0, tier=SIMULATED_TIER)) as simulator:
         yield {"base_url": simulator.url, "simulated": simulator.identity}
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trivet.errors import SettingsError
+from trivet.errors import MachineError, SettingsError
 
 _FIELDS = frozenset(
     (
@@ -41,11 +44,38 @@ class JsonLines(logging.Formatter):
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def log_to(file: Path) -> None:
+class LogFile(logging.FileHandler):
+    """Tells `on_failure`, once and from any thread, when a line can't be written; nobody asked for half a log."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, encoding="utf-8")
+        self.on_failure: Callable[[MachineError], object] | None = None
+        self._failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        if not self._failed:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it
+        """What the base class calls when that fails; its own way is a traceback for each line."""
+        error = sys.exc_info()[1]
+        self._failed = True
+        reason = error.strerror if isinstance(error, OSError) else None
+        if self.on_failure is not None:
+            self.on_failure(MachineError(f"--log {self.baseFilename} can't be written: {reason or error}; make room"))
+
+    def close(self) -> None:
+        """Let go of the file; what it did not take is lost, and was told."""
+        with suppress(OSError):
+            super().close()
+
+
+def log_to(file: Path) -> LogFile:
     """Append the structured log to a file that only its owner can read."""
     try:
         file.touch(mode=0o600)
-        handler = logging.FileHandler(file, encoding="utf-8")
+        handler = LogFile(file)
     except OSError as error:
         raise SettingsError(f"--log {file}: {error.strerror or error}") from None
     handler.setFormatter(JsonLines())
@@ -53,3 +83,4 @@ def log_to(file: Path) -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
+    return handler

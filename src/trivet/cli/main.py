@@ -81,7 +81,7 @@ def run(
     timeout: o.Timeout = None,
     first: o.First = None,
     sample: o.Sample = None,
-    seed: o.Seed = 0,
+    seed: o.Seed = None,
     shard: o.Shard = None,
     map: o.Map = None,
     id: o.Id = None,
@@ -134,7 +134,7 @@ def compare(
     timeout: o.Timeout = None,
     first: o.First = None,
     sample: o.Sample = None,
-    seed: o.Seed = 0,
+    seed: o.Seed = None,
     map: o.Map = None,
     format: o.Format = None,
     allow_code: o.AllowCode = False,
@@ -193,6 +193,26 @@ def join(
     from trivet.cli.join import JoinOptions, execute
 
     raise typer.Exit(execute(o.pick(JoinOptions, given)))
+
+
+@app.command(epilog="Example: trivet report runs/tickets-20261122-101500 -o report.html")
+def report(
+    what: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, comparison folders.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page.")] = Path("report.html"),
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every call as a line of CSV, too.")] = None,
+    with_text: Annotated[
+        bool, typer.Option("--with-text", help="Show what models wrote, messages and ids, too.")
+    ] = False,
+    as_json: o.Json = False,
+) -> None:
+    """A page of one run or several: cost by kind, latency, what happened when, failures, verdicts."""
+    given = locals()
+    from trivet.cli.report import ReportOptions, execute
+
+    raise typer.Exit(execute(o.pick(ReportOptions, given)))
 
 
 @app.command(epilog="Example: trivet sim --port 8080, then base_url=http://127.0.0.1:8080/v1 in any client")

@@ -57,7 +57,7 @@ Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Structu
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task file import the type it names.")]
 First = Annotated[int | None, typer.Option("--first", metavar="N", min=0, help="Only the first N rows.")]
 Sample = Annotated[int | None, typer.Option("--sample", metavar="N", min=0, help="Only a random N rows.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="S", help="The seed of --sample, and of the simulator.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="The seed of --sample, and of the simulator.")]
 Shard = Annotated[str | None, typer.Option("--shard", metavar="3/8", help="Only this part of the rows.")]
 Map = Annotated[
     list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", help="Template name = column; repeatable.")
@@ -81,6 +81,8 @@ Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run fol
 
 T = TypeVar("T")
 
+_ARGUMENTS = {"task": "TASK", "data": "DATA"}
+
 
 def pick(cls: type[T], given: Mapping[str, Any]) -> T:
     """A frozen config from a command's arguments: each field by its name, nested configs likewise."""
@@ -92,8 +94,31 @@ def pick(cls: type[T], given: Mapping[str, Any]) -> T:
             values[item.name] = pick(cast(type[Any], kind), given)
         elif item.name in given:
             value = given[item.name]
+            filled(_ARGUMENTS.get(item.name) or f"--{item.name.replace('_', '-')}", value)
             values[item.name] = tuple(value or ()) if get_origin(kind) is tuple else value
     return cls(**values)
+
+
+def filled(option: str, value: object) -> None:
+    """`SettingsError` where an option was given nothing: a shell variable that is not set, as a rule."""
+    if any(isinstance(text, str) and not text.strip() for text in (value if isinstance(value, list) else [value])):
+        raise SettingsError(f"{option} is empty: give it a value, or leave it out")
+
+
+def listed(option: str, text: str) -> tuple[str, ...]:
+    """The names in `a,b`."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise SettingsError(f"{option} {text}: write names with a comma between two of them, like {option} a,b")
+    once(option, names)
+    return tuple(names)
+
+
+def once(option: str, names: list[str]) -> None:
+    """`SettingsError` where a name stands twice, so that one of the two would count for nothing."""
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise SettingsError(f"{option} names {twice!r} twice: which is meant?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +141,7 @@ class DataOptions:
     format: str | None = None
     first: int | None = None
     sample: int | None = None
-    seed: int = 0
+    seed: int | None = None
     shard: str | None = None
     map: tuple[str, ...] = ()
     id: str | None = None
@@ -124,7 +149,7 @@ class DataOptions:
 
     def kept(self) -> tuple[str, ...]:
         """The columns to copy."""
-        return tuple(name.strip() for name in (self.keep or "").split(",") if name.strip())
+        return () if self.keep is None else listed("--keep", self.keep)
 
     def mapping(self) -> dict[str, str]:
         """Template name to column."""
@@ -132,6 +157,7 @@ class DataOptions:
         for name, equals, column in pairs:
             if not (name and equals and column):
                 raise SettingsError(f"--map {name}{equals}{column}: write it as template_name=column")
+        once("--map", [name for name, _, _ in pairs])
         return {name: column for name, _, column in pairs}
 
 
@@ -150,7 +176,7 @@ class CallOptions:
     tpm: float | None = None
     retries: int | None = None
     timeout: str | None = None
-    seed: int = 0
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.sim and self.base_url:
@@ -162,6 +188,8 @@ class CallOptions:
                 duration(text)
         if self.retries is not None and self.retries < 0:
             raise SettingsError(f"--retries {self.retries}: a number from 0 on")
+        if self.ttl is not None and self.cache_url() is None:
+            raise SettingsError(f"--ttl {self.ttl} does nothing without a cache: name one (--cache URL)")
         self.workers()
 
     def workers(self) -> int | None:
@@ -178,3 +206,9 @@ class CallOptions:
         """The cache of this command; None for off."""
         url = self.cache or default_cache_url()
         return None if url == "off" else url
+
+
+def check_seed(data: DataOptions, calls: CallOptions) -> None:
+    """`SettingsError` where there is a seed and nothing is drawn."""
+    if calls.seed is not None and data.sample is None and not calls.sim:
+        raise SettingsError(f"--seed {calls.seed} does nothing without --sample N (or --sim)")

@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from msgspec.structs import replace
 from trivet.cli import progress
 from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
-from trivet.cli.log import log_to
-from trivet.cli.options import CallOptions, DataOptions, TaskOptions
+from trivet.cli.log import LogFile, log_to
+from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
 from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
 from trivet.client.today import today
 from trivet.engine.shared_account import SharedAccount
-from trivet.errors import BudgetError, DataError, SettingsError, TrivetError, UsageError
+from trivet.errors import BudgetError, DataError, MachineError, SettingsError, TrivetError, UsageError
 from trivet.jobs.job import Job, JobConfig
 from trivet.jobs.rows import Source
 from trivet.jobs.runner import Runner, RunnerConfig
@@ -62,6 +63,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.fresh and self.retry_failed:
             raise SettingsError("--fresh and --retry-failed exclude each other: start over, or mend what failed?")
+        check_seed(self.data, self.calls)
 
 
 def load_task(options: TaskOptions) -> Task:
@@ -76,6 +78,7 @@ def overridden(task: Task, options: TaskOptions) -> Task:
     for name, equals, _ in pairs:
         if not (name and equals):
             raise SettingsError(f"--param {name}: write it as key=value, like --param max_output_tokens=16")
+    once("--param", [name for name, _, _ in pairs])
     params = {name: value for name, _, value in pairs}
     return task_file.override(task, model=options.model, params=params, tier=options.tier)
 
@@ -95,7 +98,7 @@ def open_data(options: DataOptions) -> tuple[Source, Selection]:
     selection = Selection(
         first=options.first,
         sample=options.sample,
-        seed=options.seed,
+        seed=options.seed or 0,
         shard=None if options.shard is None else parse_shard(options.shard),
         map=options.mapping(),
         id=options.id,
@@ -111,13 +114,12 @@ def execute(options: RunOptions) -> int:
     source, selection = open_data(options.data)
     check_mapping(task, selection)
     task.fields()  # what the provider is known to refuse is refused here
-    if options.log is not None:
-        log_to(options.log)
+    log = None if options.log is None else log_to(options.log)
     if options.dry_run:
         return _dry_run(task, source, as_json=options.as_json)
     collect_less()
     with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
-        summary, stopped = loop.run(_run(options, task, source, selection, where))
+        summary, stopped = loop.run(_run(options, task, source, selection, where, log))
     if options.as_json:
         document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
     else:
@@ -125,10 +127,27 @@ def execute(options: RunOptions) -> int:
     return _code(summary, stopped, resumable=options)
 
 
+@asynccontextmanager
+async def _connected(
+    options: CallOptions, where: dict[str, Any], lost: list[MachineError]
+) -> AsyncGenerator[AsyncClient, None]:
+    """The client; a cache that can't be closed in order goes into `lost`, and takes no result along."""
+    calls = client(options, where, cache=options.cache_url())
+    try:
+        await calls.reach()
+        yield calls
+    finally:
+        try:
+            await calls.close()
+        except MachineError as error:
+            lost.append(error)
+
+
 async def _run(
-    options: RunOptions, task: Task, source: Source, selection: Selection, where: dict[str, Any]
+    options: RunOptions, task: Task, source: Source, selection: Selection, where: dict[str, Any], log: LogFile | None
 ) -> tuple[Summary, Exception | None]:
-    async with client(options.calls, where, cache=options.calls.cache_url()) as calls:
+    lost: list[MachineError] = []
+    async with _connected(options.calls, where, lost) as calls:
         job = Job.open(_job_config(options, task, selection, calls), task, source, time.time())
         shared = await _account(job, calls, selection)
         if not options.as_json:
@@ -151,6 +170,8 @@ async def _run(
             wants_more=calls.wants_more,
             now=time.time,
         )
+        if log is not None:
+            log.on_failure = partial(asyncio.get_running_loop().call_soon_threadsafe, runner.stop)
         clock = asyncio.get_running_loop().time
         began, rate, total = clock(), progress.Rate(), source.count()
         try:
@@ -164,10 +185,9 @@ async def _run(
             summary = job.finish(wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
             if shared is not None:
                 await shared.close(done=not summary.interrupted)
-            await calls.flush()
         finally:
             job.close()
-    return summary, runner.stopped
+    return summary, runner.stopped or next(iter(lost), None)
 
 
 async def _account(job: Job, calls: AsyncClient, selection: Selection) -> SharedAccount | None:
@@ -279,6 +299,9 @@ def _failure(stopped: Exception) -> Failure:
 
 
 def _code(summary: Summary, stopped: Exception | None, *, resumable: RunOptions) -> int:
+    if not summary.interrupted and isinstance(stopped, MachineError):
+        note(f"trivet: {stopped}; the results are whole")
+        return 4
     if not summary.interrupted:
         return 1 if summary.failed else 0
     if stopped is None:

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from trivet.cli.connect import SIMULATED_TIER
+from trivet.cli.options import once
 from trivet.cli.show import document, note, say
 from trivet.errors import SettingsError
 
@@ -27,12 +28,13 @@ def execute(options: SimOptions) -> int:
     """Serve until interrupted, or describe."""
     from trivet.sim.scenario import Scenario
 
-    if options.describe:
-        return _describe(options.as_json)
     pairs = [pair.partition("=") for pair in options.set]
     for name, equals, _ in pairs:
         if not (name and equals):
             raise SettingsError(f"--set {name}: write it as key=value, like --set tier=1")
+    once("--set", [name for name, _, _ in pairs])
+    if options.describe:
+        return _describe(options.as_json)
     settings = {name: value for name, _, value in pairs} | {"seed": str(options.seed)}
     if not settings.keys() & {"tier", "rpm", "tpm", "null"} and not options.null:
         settings["tier"] = str(SIMULATED_TIER)

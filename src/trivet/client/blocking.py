@@ -30,9 +30,12 @@ class Client:
         # a program that ends without closing must not lose answers that wait to be written
         self._finish = weakref.finalize(self, _close, self.asynchronous, self._door)
 
-    def respond(self, input: str | list[Any], **params: Any) -> Reply:
-        """One request, one reply; see `AsyncClient.respond`."""
-        return self._door.call(self.asynchronous.respond(input, **params))
+    def respond(
+        self, input: str | list[Any], *, model: str | None = None, timeout: float | str | None = None, **params: Any
+    ) -> Reply:
+        """One request, one reply; see `AsyncClient.respond`. A hit from the cache is found in the caller's thread."""
+        request = self.asynchronous.request(input, model, timeout, params)
+        return self.asynchronous.stored(request) or self._door.call(self.asynchronous.answer(request))
 
     def stream(self, input: str | list[Any], **params: Any) -> Iterator[Event]:
         """One request, its events as they come; see `AsyncClient.stream`."""

@@ -6,12 +6,14 @@ import asyncio
 import random
 import time
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from trivet.client.run import AsyncRun
 from trivet.client.statistics import ClientStatistics
@@ -20,6 +22,8 @@ from trivet.client.together import open_together
 from trivet.engine.limit import MOST, Limits
 from trivet.engine.send import SendConfig
 from trivet.engine.shared_account import SharedAccount
+from trivet.engine.sharing import Sharing
+from trivet.engine.shelf import ShelfStatistics
 from trivet.engine.stack import Clocks, Stack, StackConfig
 from trivet.engine.statistics import StackStatistics, together
 from trivet.errors import SettingsError, TaskError
@@ -120,6 +124,7 @@ class AsyncClient:
         self._transport = transport or open_transport(proxies())
         self._stacks: dict[asyncio.AbstractEventLoop, Stack] = {}
         self._past: list[StackStatistics] = []  # of event loops that are over, as one
+        self._front = self._new_stack(self.account, None)  # of no loop: for hits in the thread that asks
         self._runs: weakref.WeakSet[AsyncRun] = weakref.WeakSet()
         self._closed = False
 
@@ -131,11 +136,17 @@ class AsyncClient:
         Raises `RequestError` when no reply came, and `AnswerError` when what came is not an answer (cut off,
         refused, empty); the error's `reply` holds it.
         """
-        reply = await self._stack()(self._request(input, model, timeout, params))
-        wrong = problem(reply, None)
-        if wrong is not None:
-            raise wrong
-        return reply
+        return await self.answer(self.request(input, model, timeout, params))
+
+    async def answer(self, request: Request) -> Reply:
+        """An encoded request through every layer. Raises like `respond`."""
+        return _answer(await self._stack()(request))
+
+    def stored(self, request: Request) -> Reply | None:
+        """The answer that is in the cache, looked up in the thread that asks; None when it must be asked for."""
+        self._check_open()
+        reply = self._front.hit(request, time.monotonic)
+        return None if reply is None else _answer(reply)
 
     async def stream(
         self, input: str | list[Any], *, model: str | None = None, timeout: float | str | None = None, **params: Any
@@ -144,7 +155,7 @@ class AsyncClient:
 
         Raises like `respond`, in place of the last event.
         """
-        request = self._request(input, model, timeout, params | {"stream": True})
+        request = self.request(input, model, timeout, params | {"stream": True})
         async with aclosing(self._stack().stream(request)) as events:
             async for event in events:
                 wrong = problem(event.reply, None) if event.reply is not None else None
@@ -200,9 +211,10 @@ class AsyncClient:
         self._runs.add(run)
         return run
 
-    def _request(
+    def request(
         self, input: str | list[Any], model: str | None, timeout: float | str | None, params: dict[str, Any]
     ) -> Request:
+        """What `respond` asks, encoded."""
         fields = {"model": model or self.model, "input": input, **params}
         head, tail = openai_responses.encode(fields)
         return Request(
@@ -218,30 +230,31 @@ class AsyncClient:
             tags=self._tags,
         )
 
-    async def ask(self, request: Request) -> Reply:
+    def ask(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """An encoded request through every layer; what is not a result comes back as it is."""
-        return await self._stack()(request)
+        return self._stack()(request)
 
     def _stack(self) -> Stack:
         """The layers of the running loop."""
-        if self._closed:
-            raise SettingsError("this client is closed: make a new one")
+        self._check_open()
         loop = asyncio.get_running_loop()
         stack = self._stacks.get(loop)
         if stack is None:
             self._sweep()
-            stack = self._stacks[loop] = self._new_stack()
+            stack = self._stacks[loop] = self._new_stack(
+                self._books(), None if self.together is None else self.together.sharing()
+            )
         return stack
 
-    def _new_stack(self) -> Stack:
+    def _new_stack(self, account: Account | SharedAccount, sharing: Sharing | None) -> Stack:
         return Stack(
             self._config,
             transport=self._transport,
             store=self._store,
-            account=self._books(),
+            account=account,
             prices=self.prices,
             clocks=Clocks(now=time.time, today=today, draw=random.random),
-            sharing=None if self.together is None else self.together.sharing(),
+            sharing=sharing,
         )
 
     def _sweep(self) -> None:
@@ -268,6 +281,10 @@ class AsyncClient:
         """Spend from this account, and not from one of this client's own; before the first call."""
         self._shared_account = account
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SettingsError("this client is closed: make a new one")
+
     @property
     def concurrency(self) -> int:
         """Requests at once, at most."""
@@ -278,9 +295,10 @@ class AsyncClient:
         return self._stack().wants_more()
 
     def statistics(self) -> ClientStatistics:
-        """Counts so far, over all event loops that used this client."""
+        """Counts so far, over all event loops that used this client, and hits that took none."""
+        front = self._front.statistics()
         parts = [*self._past, *(stack.statistics() for stack in list(self._stacks.values()))]
-        layers = together(parts or [self._new_stack().statistics()])
+        layers = together([*parts, _hits_alone(front)]) if parts else front
         return ClientStatistics(
             meter=layers.meter,
             shelf=layers.shelf,
@@ -317,9 +335,13 @@ class AsyncClient:
         if self._store is not None:
             await self._store.close()
 
-    async def __aenter__(self) -> Self:
+    async def reach(self) -> None:
+        """See that a cache in Redis is there, before anything is sent; SettingsError or MachineError where not."""
         if isinstance(self._store, RedisStore):
             await self._store.reach()
+
+    async def __aenter__(self) -> Self:
+        await self.reach()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -327,6 +349,19 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.model!r}, base_url={self.endpoint.base_url!r})"
+
+
+def _hits_alone(front: StackStatistics) -> StackStatistics:
+    """Of the layers without a loop, what is not counted again where a miss is asked."""
+    shelf = ShelfStatistics(hits=front.shelf.hits, kept=0, stale=0, unaccepted=0, damaged=0)
+    return replace(front, shelf=shelf, limit=replace(front.limit, concurrency=0))
+
+
+def _answer(reply: Reply) -> Reply:
+    wrong = problem(reply, None)
+    if wrong is not None:
+        raise wrong
+    return reply
 
 
 def _accept(reply: Reply) -> str | None:

@@ -7,16 +7,18 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from trivet.client.door import Door
 from trivet.engine.flights import Flights
-from trivet.errors import TrivetError
+from trivet.errors import RunError, TrivetError
 from trivet.jobs.job import Job
 from trivet.jobs.ordering import Ordering
 from trivet.jobs.rows import Row
 from trivet.jobs.runner import Progress, Result, Runner, RunnerConfig
 from trivet.jobs.unkept import Unkept
-from trivet.summary import Summary
+from trivet.markup import tag
+from trivet.summary import Summary, summary_html
 from trivet.tasks.task import Task
 from trivet.types import Reply, Request
 
@@ -147,6 +149,21 @@ class AsyncRun:
         self.stop()
         await asyncio.wait([self._flight])
 
+    def frame(self) -> Any:
+        """All calls on record so far as a pandas DataFrame; `MissingExtra` without pandas."""
+        if self.folder is None:
+            raise RunError("a run with folder=None keeps no records to make a data frame of")
+        from trivet.reporting.table import frame
+
+        return frame(self.folder)
+
+    def _repr_html_(self) -> str:
+        if self._flight.done() and not self._flight.cancelled() and self._flight.exception() is None:
+            return summary_html(self._flight.result())
+        seen = self.progress()
+        counts = f"{seen.finished:,} rows finished, {seen.failed:,} failed; still running"
+        return tag("p", counts)
+
     def __repr__(self) -> str:
         seen = self.progress()
         return f"{type(self).__name__}(finished={seen.finished}, failed={seen.failed})"
@@ -185,6 +202,13 @@ class Run:
             self._run.stop()
 
         self._door.call(stop())
+
+    def frame(self) -> Any:
+        """All calls on record so far as a pandas DataFrame; `MissingExtra` without pandas."""
+        return self._run.frame()
+
+    def _repr_html_(self) -> str:
+        return self._run._repr_html_()
 
     def __repr__(self) -> str:
         return repr(self._run).replace("AsyncRun", "Run", 1)

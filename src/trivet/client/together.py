@@ -15,15 +15,16 @@ from trivet.store.redis_limits import RedisLimits
 
 
 class Together:
-    """One Redis, in which this process goes by a name of its own."""
+    """One Redis, in which this process goes by a name of its own. `asked`: sharing was asked for, not only a cache."""
 
-    def __init__(self, connection: RedisConnection, endpoint: Endpoint) -> None:
+    def __init__(self, connection: RedisConnection, endpoint: Endpoint, *, asked: bool) -> None:
         self._connection = connection
+        self._asked = asked
         self._limits = RedisLimits(connection, endpoint.account())
 
     def sharing(self) -> Sharing:
         """The pace of one event loop."""
-        return Sharing(self._limits.exchange, secrets.token_hex(6))
+        return Sharing(self._limits.exchange, secrets.token_hex(6), needed=self._asked)
 
     def account(
         self, name: str, budget: Decimal, *, part: str = "", token: str = "", earlier: Decimal = Decimal(0)
@@ -48,4 +49,4 @@ def open_together(
             f"budget_name is {budget_name!r}, and takes a name, a budget, and a Redis to share it through: "
             'shared="redis://host/0"'
         )
-    return None if url is None else Together(open_redis(url), endpoint)
+    return None if url is None else Together(open_redis(url), endpoint, asked=shared_url(shared, None) is not None)

@@ -10,11 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from trivet.client.blocking import Client
 from trivet.client.client import AsyncClient
 from trivet.comparison.figures import Answers, compare_figures
 from trivet.comparison.measure import Measurement
-from trivet.comparison.result import Comparison
+from trivet.comparison.result import Comparison, drawable
 from trivet.errors import DataError, RequestError, TaskError
 from trivet.jobs.job import check_columns
 from trivet.jobs.ledger import Ledger
@@ -22,6 +24,7 @@ from trivet.jobs.rows import Row, Source
 from trivet.jobs.runs import create
 from trivet.jobs.sources import open_source
 from trivet.records import Record
+from trivet.reporting import saved
 from trivet.tasks.task import Task
 
 WORKERS = 64
@@ -33,7 +36,7 @@ class CompareConfig:
     """`truth`: the column that holds what is right. `margin`: the loss of quality still accepted.
 
     `time_alone`: time each variant in a further pass of its own, which is paid for too. `folder`: where the
-    comparison's folder is made; None keeps nothing on disk.
+    comparison's folder is made; None keeps nothing on disk. `task`: the task file, for the record.
     """
 
     truth: str | None = None
@@ -42,6 +45,7 @@ class CompareConfig:
     time_alone: bool = False
     folder: Path | None = Path("runs")
     name: str = "compare"
+    task: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
@@ -77,6 +81,9 @@ async def compare_async(
     rows = _checked(variants, source, config.truth)
     ledgers = _ledgers(variants, config)
     folder = None if config.folder is None else next(iter(ledgers.values())).folder.parent
+    begun = _begun(variants, source, client, config, ledgers)
+    if folder is not None:
+        saved.write(folder, begun)
     spent: list[Decimal | None] = []
 
     def keep(name: str, record: Record) -> None:
@@ -100,13 +107,38 @@ async def compare_async(
     finally:
         for ledger in ledgers.values():
             ledger.close()
-    return compare_figures(
+    comparison = compare_figures(
         {name: Answers(records=measurement.records[name], wall_s=alone.get(name)) for name in variants},
         truth=None if config.truth is None else _truths(rows, config.truth),
         margin=config.margin,
         alpha=config.alpha,
         folder=None if folder is None else str(folder),
         spent=None if None in spent else sum((cost for cost in spent if cost is not None), Decimal(0)),
+    )
+    if folder is not None:
+        saved.write(folder, replace(begun, finished_at=time.time(), **drawable(comparison)))
+    return comparison
+
+
+def _begun(
+    variants: Mapping[str, Task],
+    source: Source,
+    client: AsyncClient,
+    config: CompareConfig,
+    ledgers: Mapping[str, Ledger],
+) -> saved.SavedComparison:
+    """What there is to save before a row is asked."""
+    simulated = client.endpoint.simulated is not None
+    return saved.SavedComparison(
+        name=config.name,
+        task=config.task or next(iter(variants.values())).name,
+        data=source.spec,
+        model=client.model,
+        provider="simulated" if simulated else client.endpoint.host,
+        truth=config.truth,
+        labels=all(task.contract.labels is not None for task in variants.values()),
+        at=time.time(),
+        folders={name: ledger.folder.name for name, ledger in ledgers.items()},
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from trivet.markup import tag
+from trivet.reporting.saved import SavedComparison, encode
 from trivet.stats.noninferiority import rows_needed_if_all_agree
-from trivet.wording import seconds
+from trivet.wording import SIMULATED, one_line, seconds
 
 NAMES = {"accuracy": "right", "agreement": "as the baseline"}
 
@@ -74,9 +78,22 @@ class Comparison(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return "\n".join([*table(self), "", *verdicts(self)])
 
+    def saved(self) -> bytes:
+        """The comparison as `trivet.report` draws it where its records were not kept."""
+        return encode(SavedComparison(name="comparison", **drawable(self)))
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
 
 def table(comparison: Comparison) -> list[str]:
     """A line a figure, a column a variant."""
+    rows = _rows(comparison)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [_line(row, widths) for row in rows]
+
+
+def _rows(comparison: Comparison) -> list[list[str]]:
     names = list(comparison.variants)
     variants = list(comparison.variants.values())
     rows = [["", *names]]
@@ -85,8 +102,35 @@ def table(comparison: Comparison) -> list[str]:
         if any(cell != "-" for cell in cells):
             rows.append([label, *cells])
     rows.insert(1, [NAMES[comparison.quality], *(_share(v.right, comparison.rows) for v in variants)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [_line(row, widths) for row in rows]
+    return rows
+
+
+def drawable(comparison: Comparison) -> dict[str, Any]:
+    """What is drawn of it beside its records: its figures, and a sentence for each candidate."""
+    return {
+        "figures": msgspec.json.decode(_json(comparison)),
+        "verdicts": {
+            name: _sentence(variant, comparison)
+            for name, variant in comparison.variants.items()
+            if name != comparison.baseline
+        },
+    }
+
+
+_json = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def html(comparison: Comparison) -> str:
+    """The same as HTML, for notebooks."""
+    head, *lines = _rows(comparison)
+    said = [tag("li", one_line(text, 600)) for text in verdicts(comparison)]
+    simulated = tag("p", tag("strong", SIMULATED)) if comparison.simulated else None
+    top = tag("thead", tag("tr", [tag("th", one_line(cell, 60), scope="col") for cell in head]))
+    body = [
+        tag("tr", tag("th", label, scope="row"), [tag("td", one_line(cell, 60)) for cell in cells])
+        for label, *cells in lines
+    ]
+    return tag("div", simulated, tag("table", top, tag("tbody", body)), tag("ul", said))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

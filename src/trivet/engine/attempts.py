@@ -1,9 +1,8 @@
-"""What several attempts come to, and how they reach the deadline when a request is cut short."""
+"""How the attempts of a request that is cut short reach the layers above."""
 
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 
 from trivet.types import Attempt
 
@@ -23,13 +22,3 @@ class Interrupted(asyncio.CancelledError):
 
 class CancelledInQueue(asyncio.CancelledError):
     """A cancellation that came while the request still waited for its permit: nothing was sent."""
-
-
-def total(attempts: tuple[Attempt, ...]) -> Decimal | None:
-    """US dollars of all attempts; None where the cost of one of them is not known."""
-    sum_ = Decimal(0)
-    for attempt in attempts:
-        if attempt.cost is None:
-            return None
-        sum_ += attempt.cost
-    return sum_

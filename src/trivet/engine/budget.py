@@ -79,6 +79,8 @@ class Budget:
             cost = None
         error.cost = cost
         error.attempts = tuple([replace(a, cost=cost, queued=error.queued) for a in error.attempts])
+        if request.journal is not None and error.attempts:  # told here, where its price is known
+            request.journal(request, error.attempts[-1])
         return reserved if cost is None else cost
 
     async def _reserve(self, request: Request, day: date) -> tuple[Decimal, float]:

@@ -33,3 +33,9 @@ class Cache:
             for event in replay(hit)[:-1]:  # the door hands out the last event, with the finished reply
                 request.watch(event)
         return hit
+
+    def look(self, request: Request) -> Reply | None:
+        """The stored reply without a wait, from any thread; None says only that it must be asked for."""
+        if not request.cacheable:
+            return None
+        return self._shelf.look(request if request.key else replace(request, key=self._keys.key(request)))

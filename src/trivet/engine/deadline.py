@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from trivet.engine.attempts import Interrupted, total
+from trivet.engine.attempts import Interrupted
 from trivet.errors import DeadlineError, SettingsError
-from trivet.types import Reply, Request
+from trivet.types import Reply, Request, total
 
 
 class Deadline:
@@ -19,11 +19,12 @@ class Deadline:
         self._inner = inner
         self._seconds = seconds
 
-    async def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Awaitable[Reply]:
         """The reply in time, or a `DeadlineError` with what was tried until then."""
-        if self._seconds is None:
-            return await self._plainly(request)
-        limit = asyncio.timeout(self._seconds)
+        return self._plainly(request) if self._seconds is None else self._within(request, self._seconds)
+
+    async def _within(self, request: Request, seconds: float) -> Reply:
+        limit = asyncio.timeout(seconds)
         cut = Interrupted()
         try:
             async with limit:

@@ -60,7 +60,14 @@ class Meter:
             raise
         finally:
             self._under_way -= 1
-        latency = max(0.0, clock() - began - reply.queued)
+        return self._counted(reply, max(0.0, clock() - began - reply.queued))
+
+    def hit(self, reply: Reply, latency: float) -> Reply:
+        """A reply from the cache that did not come through the layers, counted as if it had."""
+        self._requests += 1
+        return self._counted(reply, latency)
+
+    def _counted(self, reply: Reply, latency: float) -> Reply:
         reply = replace(reply, latency=latency, saved=self._worth(reply))
         self._sources[reply.source] += 1
         self._count(reply.attempts, reply.cost)

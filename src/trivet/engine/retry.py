@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.engine import log
-from trivet.engine.attempts import Interrupted, total
+from trivet.engine.attempts import Interrupted
 from trivet.errors import ProviderError, RequestError
 from trivet.limits.backoff import Backoff, is_refusal
-from trivet.types import Attempt, Reply, Request
+from trivet.types import Attempt, Reply, Request, total
 
 
 class RetryStatistics(Struct, frozen=True, kw_only=True):
@@ -33,8 +33,8 @@ class _Past:
     failures: int = 0
     refusals: int = 0
 
-    def add(self, error: RequestError) -> None:
-        self.attempts += error.attempts
+    def add(self, error: RequestError, elapsed: float) -> None:
+        self.attempts += _placed(error.attempts, elapsed)
         self.queued += error.queued
         if is_refusal(error):
             self.refusals += 1
@@ -57,12 +57,15 @@ class Retry:
     async def __call__(self, request: Request) -> Reply:
         """The first reply that comes; attempts, waits for permits and costs of all attempts are added up."""
         past = _Past()
+        clock = asyncio.get_running_loop().time
+        turn = clock()
         try:
             while True:
                 try:
-                    return self._with_past(past, await self._inner(request))
+                    reply = await self._inner(request)
+                    return self._with_past(past, reply, clock() - turn) if past.attempts else self._first(reply)
                 except RequestError as error:
-                    past.add(error)
+                    past.add(error, clock() - turn)
                     delay = self._delay(past, error, request.retries)
                     if delay is None:
                         error.attempts, error.queued, error.cost = (
@@ -114,9 +117,16 @@ class Retry:
         retries = self._after_refusals + self._after_failures
         return f"Retry(retries={retries}, waiting={self._waiting})"
 
-    def _with_past(self, past: _Past, reply: Reply) -> Reply:
+    def _first(self, reply: Reply) -> Reply:
         self._reached = True
-        if not past.attempts:
-            return reply
-        attempts = past.attempts + reply.attempts
+        return reply
+
+    def _with_past(self, past: _Past, reply: Reply, elapsed: float) -> Reply:
+        self._reached = True
+        attempts = past.attempts + _placed(reply.attempts, elapsed)
         return replace(reply, attempts=attempts, queued=past.queued + reply.queued, cost=total(attempts))
+
+
+def _placed(attempts: tuple[Attempt, ...], elapsed: float) -> tuple[Attempt, ...]:
+    """Attempts that have ended just now, `elapsed` seconds after the call's turn, with when they began."""
+    return tuple(replace(attempt, began=max(0.0, elapsed - attempt.latency)) for attempt in attempts)

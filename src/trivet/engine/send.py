@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from trivet.engine.attempts import CancelledInQueue, Interrupted
 from trivet.errors import ProviderError, RequestError, SettingsError
 from trivet.settings import Endpoint
 from trivet.transport.protocol import Transport
-from trivet.types import Attempt, Event, HttpCall, Reply, Request, Timeouts
+from trivet.types import Attempt, Event, HttpCall, Journal, Reply, Request, Timeouts
 from trivet.wire import openai_responses
 from trivet.wire.stream import StreamReader
 
@@ -46,15 +47,18 @@ class Send:
 
     def __init__(self, transport: Transport, endpoint: Endpoint, config: SendConfig) -> None:
         self._transport = transport
-        self._endpoint = endpoint
         self._config = config
         self._headers = endpoint.headers()
         self._stream_headers = self._headers | {"accept": "text/event-stream"}
+        self._url = lru_cache(maxsize=16)(endpoint.url)
+        self._timeouts = lru_cache(maxsize=16)(self._timeouts_within)
 
     async def __call__(self, request: Request) -> Reply:
         """One attempt; the reply or the error carries its `Attempt`."""
         if request.journal is not None:
-            await _announce(request)
+            written = request.journal(request, None)
+            if written is not None:
+                await _announced(request, request.journal, written)
         clock = asyncio.get_running_loop().time
         began = clock()
         call = self._call(request)
@@ -68,8 +72,6 @@ class Send:
         except RequestError as error:
             attempt = _failed(error, clock() - began)
             error.attempts = (attempt,)
-            if request.journal is not None:
-                request.journal(request, attempt)
             _debug(request, attempt)
             raise
         except asyncio.CancelledError as cancelled:
@@ -87,14 +89,16 @@ class Send:
         return replace(reply, attempts=(attempt,), ttft=ttft)
 
     def _call(self, request: Request) -> HttpCall:
-        total = request.timeout or self._config.timeout
         return HttpCall(
             method="POST",
-            url=self._endpoint.url(request.path),
+            url=self._url(request.path),
             headers=self._headers if request.watch is None else self._stream_headers,
             body=request.head + request.tail,
-            timeouts=Timeouts(connect=min(self._config.connect, total), read=total, total=total),
+            timeouts=self._timeouts(request.timeout or self._config.timeout),
         )
+
+    def _timeouts_within(self, total: float) -> Timeouts:
+        return Timeouts(connect=min(self._config.connect, total), read=total, total=total)
 
     async def _stream(self, call: HttpCall, watch: Callable[[Event], None], began: float) -> tuple[Reply, float | None]:
         clock = asyncio.get_running_loop().time
@@ -124,17 +128,12 @@ class Send:
             raise
 
 
-async def _announce(request: Request) -> None:
-    """Have it written down that an attempt is about to be sent; whoever is cut off meanwhile has sent nothing."""
-    if request.journal is None:
-        return
-    written = request.journal(request, None)
-    if written is None:
-        return
+async def _announced(request: Request, journal: Journal, written: Awaitable[None]) -> None:
+    """Wait until it is written down that an attempt is about to be sent; whoever is cut off meanwhile sent nothing."""
     try:
         await written
     except asyncio.CancelledError as cancelled:
-        request.journal(request, Attempt(latency=0.0, error="cancelled"))
+        journal(request, Attempt(latency=0.0, error="cancelled"))
         raise CancelledInQueue(*cancelled.args) from None
 
 
@@ -155,7 +154,7 @@ def _failed(error: RequestError, latency: float) -> Attempt:
         request_id=provider.request_id if provider else None,
         usage=error.usage,
         cost=None if error.possibly_billed else Decimal(0),
-        possibly_billed=error.possibly_billed,
+        possibly_billed=error.possibly_billed and error.usage is None,  # told what it took, it is surely billed
     )
 
 

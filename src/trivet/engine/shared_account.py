@@ -130,6 +130,9 @@ class SharedAccount:
             budget=self.budget, settled=Decimal(self._books.spent) / NANO, reserved=Decimal(self._books.held) / NANO
         )
 
+    def __repr__(self) -> str:
+        return f"SharedAccount({self._part!r}, budget={self.budget}, waiting={len(self._waiting)})"
+
     async def open(self) -> None:
         """Open this part of the books; `TrivetError` when they can't be reached."""
         with suppress(BudgetError):  # what is in the cache can still be had

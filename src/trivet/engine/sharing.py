@@ -44,10 +44,15 @@ class Shared:
 
 
 class Sharing:
-    """All shared lines of one event loop. `exchange` carries a call to the keeper: a line's name, then the call."""
+    """All shared lines of one event loop. `exchange` carries a call to the keeper: a line's name, then the call.
 
-    def __init__(self, exchange: Exchange, id: str) -> None:
+    `needed`: a keeper that never answers ends what waits; else its lines go on by themselves, as one process would.
+    """
+
+    def __init__(self, exchange: Exchange, id: str, *, needed: bool = True) -> None:
         self._exchange = exchange
+        self._needed = needed
+        self._processes = 1
         self._id = id
         self._flights: Flights[None] = Flights()
         self._lost = self._closed = False
@@ -80,11 +85,11 @@ class Sharing:
                 if error is None:
                     rest = SOONEST_S
                     line.changed()
-                elif not line.turns.met:
+                elif self._needed:
                     line.failed(error)
                     return
                 else:
-                    line.turns.lost(clock())
+                    line.turns.lost(self._processes)
                     line.changed()
                     await asyncio.sleep(rest)
                     rest = min(LATEST_S, 2 * rest)
@@ -105,11 +110,13 @@ class Sharing:
             error = failure
         else:
             turns.answered(answer, clock())
+            self._needed = False  # it is there, or was: what is lost later ends nothing
+            self._processes = turns.processes
             if self._lost:
                 self._lost = False
                 log.warning("limits are shared with the other processes again")
             return None
-        if not self._lost and turns.met:
+        if not self._lost and not self._needed:
             self._lost = True
             log.warning("limits can't be shared for now (%s): this process goes on at its part of the pace", error)
         return error

@@ -76,6 +76,8 @@ class Shelf:
 
     def __init__(self, store: Store | None, ttl: float | None, now: Callable[[], float]) -> None:
         self._store = store
+        # A store that never waits has this besides `get`.
+        self._look: Callable[[bytes], bytes | None] | None = getattr(store, "look", None)
         self._ttl = ttl
         self._now = now
         self._hits = self._kept = self._stale = self._unaccepted = self._damaged = 0
@@ -103,6 +105,15 @@ class Shelf:
         if found == "damaged" and self._damaged == 1:
             log.warning("a cache entry is damaged or of another version; it counts as a miss")
         return None
+
+    def look(self, request: Request) -> Reply | None:
+        """The same as `find` from any thread and without a loop; None where the store might have to wait."""
+        if self._look is None or self._broken is not None:
+            return None
+        entry = self._look(request.key)
+        found = None if entry is None else self.read(request, entry)
+        self._hits += found is not None
+        return found
 
     def read(self, request: Request, entry: bytes) -> Reply | None:
         """The reply of an entry that was found in another way, as often as need be: it is not counted."""

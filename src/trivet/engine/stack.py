@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import date
+from threading import Lock
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -103,6 +105,7 @@ class Stack:
         self._streams: Flights[Reply] = Flights()
         self._renewing: Flights[None] = Flights()
         self._numbers = itertools.count()
+        self._counting = Lock()
         shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]]
         call = _exchange if transport is None else Send(transport, config.endpoint, config.send)
@@ -114,13 +117,26 @@ class Stack:
             call = Lease(call, store.leases, shelf, self._renewing, clocks.draw)
         call = Deadline(call, config.deadline)
         call = self._coalesce = Coalesce(call, self._flights)
-        call = Cache(call, shelf, Keys(config.endpoint))
-        call = self._meter = Meter(call, prices, clocks.today)
-        self._call = Telemetry(call, config.endpoint)
+        call = self._cache = Cache(call, shelf, Keys(config.endpoint))
+        self._meter = Meter(call, prices, clocks.today)
+        self._call = Telemetry(self._meter, config.endpoint)
 
-    async def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """One request through every layer."""
-        return await self._call(request)
+        return self._call(request)
+
+    def hit(self, request: Request, clock: Callable[[], float]) -> Reply | None:
+        """The stored reply, found without a loop in whichever thread asks; None when the request must be made.
+
+        Of the layers, a hit passes only the meter and the cache; the meter counts one hit at a time. None too where
+        a call is observed by OpenTelemetry, from the first layer on.
+        """
+        began = clock()
+        reply = None if self._call.observer() else self._cache.look(request)
+        if reply is None:
+            return None
+        with self._counting:
+            return self._meter.hit(reply, max(0.0, clock() - began))
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """One request, its events as they come; the last one carries the whole reply.

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,25 +48,30 @@ _TRACING, _METERING = "opentelemetry.trace", "opentelemetry.metrics"
 class Telemetry:
     """Around all layers: observes a call where a provider is set up, and is not there where none is."""
 
-    def __init__(self, inner: Callable[[Request], Awaitable[Reply]], endpoint: Endpoint) -> None:
+    def __init__(self, inner: Callable[[Request], Coroutine[Any, Any, Reply]], endpoint: Endpoint) -> None:
         self._inner = inner
         self._server = _server(endpoint)
         self._providers: _Providers | None = None
         self._observer: _Observer | None = None
 
-    def __call__(self, request: Request) -> Awaitable[Reply]:
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """The inner call, observed or as it is."""
+        observer = self.observer()
+        return self._inner(request) if observer is None else observer.observe(self._inner, request)
+
+    def observer(self) -> _Observer | None:
+        """Who would observe a call made now; None where no provider is set up."""
         if _TRACING not in sys.modules and _METERING not in sys.modules:
-            return self._inner(request)
+            return None
         if self._providers is None:
             self._providers = _Providers()
         providers = self._providers.now()
         if providers[0] is None and providers[1] is None:
-            return self._inner(request)
+            return None
         observer = self._observer
         if observer is None or observer.providers is not providers:
             observer = self._observer = _Observer(providers, self._server)
-        return observer.observe(self._inner, request)
+        return observer
 
 
 class _Providers:

@@ -61,7 +61,7 @@ def _header(lines: _Lines, reader: Iterator[list[str]], name: str) -> tuple[str,
     try:
         fields = next((fields for fields in reader if fields or lines.problem), [])
     except csv.Error as error:
-        raise DataError(f"{name} has no readable header line: {error}") from None
+        raise DataError(f"{name} has no readable header line: {_why(error)}") from None
     if lines.problem:
         raise DataError(f"{name} can't be read as a table: {lines.problem}")
     columns = tuple(field.strip() for field in fields)
@@ -83,7 +83,7 @@ def _rows(lines: _Lines, reader: Reader, columns: tuple[str, ...], name: str, fi
         except StopIteration:
             return
         except csv.Error as error:
-            problem = f"is not valid CSV: {error}"
+            problem = f"is not valid CSV: {_why(error)}"
         if lines.problem:
             problem, lines.problem = f"can't be read: {lines.problem}", None
         elif problem is None:
@@ -96,6 +96,13 @@ def _rows(lines: _Lines, reader: Reader, columns: tuple[str, ...], name: str, fi
             problem = f"has {len(fields)} fields where the header has {width}"
         yield Row(n=n, error=f"{name}:{line} {problem}{_span(line, reader.line_num)}", file=name, line=line)
         n += 1
+
+
+def _why(error: csv.Error) -> str:
+    """What the reader says; of a bare carriage return it speaks to programmers."""
+    if "new-line character" in str(error):
+        return r"a line ends with \r alone: write line ends as \n, for example with tr '\r' '\n'"
+    return str(error)
 
 
 def _span(first: int, last: int) -> str:

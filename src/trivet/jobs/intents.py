@@ -1,13 +1,14 @@
 """What was sent and has no record yet: the marks beside the records of a ledger, and what they add up to. Pure.
 
-An attempt is marked before its bytes leave and is in flight until the record of its row is written. Once it has
-failed in a way that is surely not billed, it is marked as that. Whatever is in flight when a run is taken up
-again was lost with the process: nobody can tell whether the provider has billed it.
+An attempt is marked before its bytes leave and is in flight until it has failed or the record of its row is written.
+Whatever is in flight when a run is taken up again was lost with the process: nobody can tell whether the provider has
+billed it. An attempt that has failed is marked with all that is known of it, so that a row over which a run is stopped,
+which has no record, costs what it cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from trivet.records import Record
+from trivet.types import Attempt, Request, total
 
 
 class Sent(Struct, frozen=True, kw_only=True, tag_field="mark", tag="sent", omit_defaults=True):
@@ -27,10 +29,11 @@ class Sent(Struct, frozen=True, kw_only=True, tag_field="mark", tag="sent", omit
     after: int = 0  # bytes of the ledger when this was written: records before it are of earlier attempts
 
 
-class Unbilled(Struct, frozen=True, kw_only=True, tag_field="mark", tag="unbilled", omit_defaults=True):
-    """The latest attempt for row `n` came back with an error that costs nothing."""
+class Failed(Struct, frozen=True, kw_only=True, tag_field="mark", tag="failed", omit_defaults=True):
+    """The latest attempt for row `n` has ended without an answer; `attempt` knows what it cost."""
 
     n: int
+    attempt: Attempt
     after: int = 0
 
 
@@ -41,7 +44,7 @@ class TakenUp(Struct, frozen=True, kw_only=True, tag_field="mark", tag="taken_up
     after: int = 0
 
 
-Mark: TypeAlias = Sent | Unbilled | TakenUp
+Mark: TypeAlias = Sent | Failed | TakenUp
 
 _encode = msgspec.json.Encoder().encode
 _decode: Callable[[bytes], Mark] = msgspec.json.Decoder(Mark).decode
@@ -60,12 +63,31 @@ def decoded(line: bytes) -> Mark | None:
         return None
 
 
+def mark_of(request: Request, attempt: Attempt | None, after: int = 0) -> Mark:
+    """What a request's journal writes down; the request's label is the number of its row."""
+    n = int(request.label)
+    if attempt is not None:
+        return Failed(n=n, attempt=attempt, after=after)
+    cap = request.max_output if isinstance(request.max_output, int) and request.max_output > 0 else None
+    return Sent(n=n, size=len(request.head) + len(request.tail), cap=cap, tier=request.tier, after=after)
+
+
+class Ended(Struct, frozen=True):
+    """A failed attempt of row `n` that no record tells of: what was sent, and what came of it."""
+
+    sent: Sent
+    attempt: Attempt
+
+
 class InFlight:
-    """Attempts that were sent and not accounted for: those under way, and `lost`, those of processes that are gone."""
+    """What was sent and is in no record: attempts under way, those `lost` with their process, and failed ones."""
 
     def __init__(self) -> None:
         self.lost: list[Sent] = []
         self._open: dict[int, list[Sent]] = {}
+        self._failed: dict[int, list[Ended]] = {}
+        self._failed_before: list[list[Ended]] = []
+        """By row, of processes that are gone: a record that comes later does not tell of them."""
 
     def mark(self, mark: Mark) -> None:
         """Take a mark into account, in the order they were written."""
@@ -73,22 +95,42 @@ class InFlight:
             self._open.setdefault(mark.n, []).append(mark)
         elif isinstance(mark, TakenUp):
             self.lost += self.open()
+            self._failed_before += self._failed.values()
             self._open.clear()
-        elif attempts := self._open.get(mark.n):
-            attempts.pop()
+            self._failed.clear()
+        else:
+            attempts = self._open.get(mark.n)
+            sent = attempts.pop() if attempts else Sent(n=mark.n)
             if not attempts:
-                del self._open[mark.n]
+                self._open.pop(mark.n, None)
+            self._failed.setdefault(mark.n, []).append(Ended(sent, mark.attempt))
 
     def settle(self, n: int) -> list[Sent]:
-        """Row `n` has its record, which tells what became of its attempts; returns those that may be billed."""
-        return self._open.pop(n, [])
+        """Row `n` has its record, which tells what became of all its attempts; returns what was sent for it."""
+        sent = self._open.pop(n, [])
+        return [ended.sent for ended in self._failed.pop(n)] + sent if n in self._failed else sent
 
     def open(self) -> list[Sent]:
         """What is in flight now."""
         return [attempt for attempts in self._open.values() for attempt in attempts]
 
+    def ended(self) -> list[Ended]:
+        """The failed attempts that no record tells of."""
+        return [each for row in (*self._failed_before, *self._failed.values()) for each in row]
+
+    def unfinished(self) -> Iterator[Record]:
+        """What the failed attempts of rows without a record came to, as records that are of no row's end."""
+        for row in (*self._failed_before, *self._failed.values()):
+            attempts = tuple(ended.attempt for ended in row)
+            yield Record(n=row[0].sent.n, source="provider", attempts=attempts, cost=total(attempts))
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a record may still come for something."""
+        return bool(self._open or self._failed)
+
     def __len__(self) -> int:
-        """How many attempts may be billed without any record of it."""
+        """How many attempts may be billed without anything known of their end."""
         return len(self.lost) + sum(map(len, self._open.values()))
 
 
@@ -111,4 +153,7 @@ def spent(lines: Iterable[Record | Mark], worst_case: Callable[[Sent], Decimal |
                 sum_ += attempt.cost
             elif sent:  # all attempts of a row send the same bytes
                 sum_ += worst_case(sent[0]) or 0
+    for ended in flying.ended():
+        cost = ended.attempt.cost
+        sum_ += (worst_case(ended.sent) or 0) if cost is None else cost
     return sum_ + sum((worst_case(sent) or Decimal(0) for sent in (*flying.lost, *flying.open())), Decimal(0))

@@ -24,11 +24,11 @@ from trivet.errors import DataError, MachineError, RunError
 from trivet.jobs import log, results, runs
 from trivet.jobs.durability import GroupSync, sync_path
 from trivet.jobs.feed import feed
-from trivet.jobs.intents import Sent, Unbilled, spent
+from trivet.jobs.intents import Sent, mark_of, spent
 from trivet.jobs.ledger import Ledger
 from trivet.jobs.rows import Row, Source
 from trivet.jobs.select import Selection
-from trivet.jobs.summary import summarise
+from trivet.jobs.summary import Totals
 from trivet.prices.book import Book
 from trivet.records import Record
 from trivet.summary import Summary
@@ -113,6 +113,7 @@ class Job:
                 task_digest=asked.digest,
                 task_parts=asked.parts,
                 data_fingerprint=asked.fingerprint,
+                labels=task.contract.labels is not None,
                 out_stamp=stamp,
                 started_at=now,
                 token=token_hex(8),
@@ -150,16 +151,9 @@ class Job:
         return None if self._sync is None else self._sync()
 
     def journal(self, request: Request, attempt: Attempt | None) -> Awaitable[None] | None:
-        """Mark that an attempt of the row that labels the request is about to be sent, or that it cost nothing."""
-        n = int(request.label)
-        if attempt is None:
-            cap = request.max_output if isinstance(request.max_output, int) and request.max_output > 0 else None
-            size = len(request.head) + len(request.tail)
-            self._ledger.mark(Sent(n=n, size=size, cap=cap, tier=request.tier, after=self._ledger.size))
-            return None if self._sync is None else self._sync()
-        if not attempt.possibly_billed and attempt.usage is None:
-            self._ledger.mark(Unbilled(n=n, after=self._ledger.size))
-        return None
+        """Mark that an attempt of the row that labels the request is about to be sent, or what a failed one came to."""
+        self._ledger.mark(mark_of(request, attempt, self._ledger.size))
+        return None if attempt is not None or self._sync is None else self._sync()
 
     @property
     def lost(self) -> int:
@@ -177,10 +171,12 @@ class Job:
     def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
         """Write the results in row order and the summary; unless interrupted, the run is over."""
         try:
-            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep)
-            summary = summarise(
-                self._ledger.ordered(),
-                replaced=self._ledger.replaced(),
+            self._ledger.look()
+            totals = Totals()
+            path = results.write(self._ledger, self.config.out, keep=self.config.selection.keep, seen=totals.add)
+            for record in self._ledger.spent_in_vain():
+                totals.add_replaced(record)
+            summary = totals.summary(
                 lost=len(self._ledger.in_flight),
                 run=self.folder.name,
                 task=self.config.task_name,

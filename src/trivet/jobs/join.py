@@ -62,7 +62,7 @@ def join(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> Joined:
         records = merge(*(ledger.ordered() for ledger in ledgers), key=lambda record: record.n)
         results.put(money.counted(records), out, keep=manifests[0].identity.selection.keep)
         for ledger in ledgers:
-            for record in ledger.replaced():
+            for record in ledger.spent_in_vain():
                 money.add(record)
         failed = sum(len(ledger.failed) for ledger in ledgers)
         rows = sum(len(ledger.done) for ledger in ledgers)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from trivet.errors import MachineError, RunError
 from trivet.jobs import intents
@@ -35,8 +36,15 @@ MAX_ROWS = 2**32
 log = logging.getLogger("trivet.jobs")
 
 
+class _Numbered(Struct):
+    """What is asked of a line that is known to be a record."""
+
+    n: int
+
+
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Record).decode
+_row_of = msgspec.json.Decoder(_Numbered).decode
 
 
 class Ledger:
@@ -91,7 +99,7 @@ class Ledger:
                 else:
                     self.damaged += 1
                     log.warning("%s is damaged at byte %d: the row of that line has no record", self.path, offset)
-        if self.in_flight.open():
+        if self.in_flight.unsettled:
             self.mark(TakenUp(taken_up=now, after=self.size))
 
     def _note(self, record: Record) -> None:
@@ -130,10 +138,10 @@ class Ledger:
 
     def ordered(self) -> Iterator[Record]:
         """The last record of each row, in the order of the rows."""
-        with _Index(self.path, self.done) as index:
+        with self._index() as index:
             for n in self.done:
                 record = _record(self._records.at(index.offset(n)))
-                if record is None:
+                if record is None or record.n != n:
                     raise MachineError(f"{self.path} was damaged after it was opened: check the disk")
                 yield record
 
@@ -141,11 +149,24 @@ class Ledger:
         """The records that are no row's last one: failures of rows that were asked again."""
         if self._lines == len(self.done):
             return
-        with _Index(self.path, self.done) as index:
+        with self._index() as index:
             for offset, line in scan(self.path):
                 record = _record(line)
                 if record is not None and index.offset(record.n) != offset:
                     yield record
+
+    def spent_in_vain(self) -> Iterator[Record]:
+        """What is money but no row's last word: `replaced`, and failed attempts of rows the run was stopped over."""
+        yield from self.replaced()
+        yield from self.in_flight.unfinished()
+
+    def look(self) -> None:
+        """`MachineError` when the run folder is no longer where it was."""
+        self._records.look()
+
+    def _index(self) -> _Index:
+        # each line was read whole or written by this object, so that all are records unless one was found damaged
+        return _Index(self.path, self.done, _number if self.damaged else _known_number)
 
     def sync(self) -> None:
         """Return when the disk has what was written; `MachineError` when it fails."""
@@ -175,6 +196,19 @@ def read_records(folder: Path) -> Iterator[Record]:
         record = _record(line)
         if record is not None:
             yield record
+
+
+def read_in_flight(folder: Path) -> InFlight:
+    """What a run folder tells of attempts that no record does; another process may be writing."""
+    in_flight = InFlight()
+    if not (folder / MARKS).is_file() or not (folder / NAME).is_file():
+        return in_flight
+    for _, line in _merged(folder):
+        if isinstance(line, Record):
+            in_flight.settle(line.n)
+        elif line is not None:
+            in_flight.mark(line)
+    return in_flight
 
 
 def encoded(record: Record) -> bytes:
@@ -227,16 +261,28 @@ def _record(line: bytes) -> Record | None:
     return record if 0 <= record.n <= MAX_ROWS else None
 
 
+def _number(line: bytes) -> int | None:
+    record = _record(line)
+    return None if record is None else record.n
+
+
+def _known_number(line: bytes) -> int | None:
+    try:
+        return _row_of(line).n
+    except ValueError:
+        return None
+
+
 class _Index:
     """Where the last record of each row begins. The memory of rows without a record is never touched."""
 
-    def __init__(self, path: Path, done: RowSet) -> None:
+    def __init__(self, path: Path, done: RowSet, number: Callable[[bytes], int | None]) -> None:
         self._map = mmap.mmap(-1, 8 * max(1, done.bound))
         self._offsets = memoryview(self._map).cast("q")
         for offset, line in scan(path):
-            record = _record(line)
-            if record is not None:
-                self._offsets[record.n] = offset
+            n = number(line)
+            if n is not None:
+                self._offsets[n] = offset
 
     def offset(self, n: int) -> int:
         return self._offsets[n]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 
+from trivet.errors import MachineError
 from trivet.jobs.files import BUFFER
 from trivet.jobs.writing import machine_errors, write_all
+
+LOOK_EVERY = 0.5
+"""Seconds after which the next append makes sure that the path still leads to the file."""
 
 _BLOCK = 2048
 """Bytes read for one line, before more are."""
@@ -25,6 +30,7 @@ class LineFile:
         with machine_errors(path):
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self.size = 0
+        self._look_at = monotonic() + LOOK_EVERY
 
     @property
     def fd(self) -> int:
@@ -56,8 +62,27 @@ class LineFile:
 
     def append(self, line: bytes) -> None:
         """Write a line, its end included; what could only be written in part is taken back."""
+        if monotonic() > self._look_at:
+            self.look()
         write_all(self._fd, line, self.path)
         self.size += len(line)
+
+    def look(self) -> None:
+        """`MachineError` when the file was removed, moved or replaced: what is appended would go nowhere."""
+        self._look_at = monotonic() + LOOK_EVERY
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        except OSError:
+            return  # a network disk that stutters
+        else:
+            there = os.path.samestat(found, os.fstat(self._fd))
+        if not there:
+            raise MachineError(
+                f"{self.path} was removed or moved while the run wrote to it: put its folder back and give the same "
+                "command again, which goes on from there; without it, the command starts over"
+            )
 
     def at(self, offset: int) -> bytes:
         """The line that begins there, without its end."""

@@ -12,7 +12,7 @@ from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.output import to_jsonable
 from trivet.tasks.task import Task
-from trivet.types import Journal, Reply, Request
+from trivet.types import Journal, RateLimits, Reply, Request
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -59,8 +59,15 @@ async def outcome_of(
         return Outcome(error=error, reply=reply, input_chars=characters)
 
 
-def record_of(row: Row, identity: int | str, outcome: Outcome, kept: tuple[str, ...], at: float) -> Record:
-    """The record of a row. `kept`: columns to copy; `at`: Unix time."""
+def record_of(
+    row: Row,
+    identity: int | str,
+    outcome: Outcome,
+    kept: tuple[str, ...],
+    at: float,
+    limits: RateLimits | None = None,
+) -> Record:
+    """The record of a row. `kept`: columns to copy; `at`: Unix time; `limits`: the provider's, where they are news."""
     failure = outcome.failure
     fields: dict[str, Any] = {
         "n": row.n,
@@ -70,6 +77,7 @@ def record_of(row: Row, identity: int | str, outcome: Outcome, kept: tuple[str, 
         "kept": ({name: row.data[name] for name in kept if name in row.data} or None) if row.data else None,
         "input_chars": outcome.input_chars,
         "at": at,
+        "limits": limits,
     }
     if outcome.reply is not None:
         fields |= _of_reply(outcome.reply, accepted=failure is None)
@@ -107,3 +115,21 @@ def _of_failed_request(error: RequestError) -> dict[str, Any]:
         "latency": error.latency,
         "queued": error.queued,
     }
+
+
+class Told:
+    """The limits that the provider's replies name, told on once each time that they change."""
+
+    def __init__(self) -> None:
+        self._limits: tuple[int | None, int | None] = (None, None)
+
+    def news(self, reply: Reply | None) -> RateLimits | None:
+        """The reply's limits a minute, if they are others than before; None where it names none."""
+        told = None if reply is None else reply.limits
+        if told is None or reply is None or reply.source != "provider":
+            return None
+        limits = (told.limit_requests, told.limit_tokens)
+        if limits in (self._limits, (None, None)):
+            return None
+        self._limits = limits
+        return RateLimits(limit_requests=limits[0], limit_tokens=limits[1])

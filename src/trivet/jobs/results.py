@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -55,12 +55,18 @@ def check_out(
     return _stamp(found)
 
 
-def write(ledger: Ledger, out: Path | None = None, *, keep: Sequence[str] = ()) -> Path:
+def write(
+    ledger: Ledger,
+    out: Path | None = None,
+    *,
+    keep: Sequence[str] = (),
+    seen: Callable[[Record], None] = lambda record: None,
+) -> Path:
     """Write the last record of each row, in row order, to `out` or to the run folder; returns where.
 
-    `keep`: the columns copied to the records. An older file is there until the new one is whole. Raises
-    `MachineError` when the disk does not take it, and `RunError` when a file of somebody else has come to stand
-    there; the ledger still has everything.
+    `keep`: the columns copied to the records. `seen` is told each record as it is written. An older file is there
+    until the new one is whole. Raises `MachineError` when the disk does not take it, and `RunError` when a file of
+    somebody else has come to stand there; the ledger still has everything.
     """
     asked = ledger.folder / NAME if out is None else out
     if out is not None:
@@ -72,7 +78,7 @@ def write(ledger: Ledger, out: Path | None = None, *, keep: Sequence[str] = ()) 
             )
     target = Path(os.path.realpath(asked))
     with _in_place(target, asked, private=out is None) as (file, temporary):
-        WRITERS[target.suffix.lower()](ledger.ordered(), file, temporary, keep)
+        WRITERS[target.suffix.lower()](_told(ledger.ordered(), seen), file, temporary, keep)
         file.close()
         if out is not None:  # noted first: a crash between the two must not make the file a stranger's
             allow_replacing(ledger.folder, _stamp(temporary.stat()))
@@ -84,6 +90,12 @@ def put(records: Iterable[Record], out: Path, *, keep: Sequence[str] = ()) -> No
     target = Path(os.path.realpath(out))
     with _in_place(target, out, private=False) as (file, temporary):
         WRITERS[target.suffix.lower()](records, file, temporary, keep)
+
+
+def _told(records: Iterable[Record], seen: Callable[[Record], None]) -> Iterator[Record]:
+    for record in records:
+        seen(record)
+        yield record
 
 
 def _stat(path: Path) -> os.stat_result | None:

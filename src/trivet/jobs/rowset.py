@@ -30,15 +30,17 @@ class RowSet:
             if bits:
                 yield from (byte * 8 + bit for bit in range(8) if bits >> bit & 1)
 
-    def add(self, n: int) -> None:
-        """Put a number in."""
-        if n in self:
-            return
-        missing = (n >> 3) + 1 - len(self._bits)
-        if missing > 0:
-            self._bits.extend(bytes(missing))
-        self._bits[n >> 3] |= 1 << (n & 7)
+    def add(self, n: int) -> bool:
+        """Put a number in; whether it was not there."""
+        byte, bit = n >> 3, 1 << (n & 7)
+        bits = self._bits
+        if byte >= len(bits):
+            bits.extend(bytes(byte + 1 - len(bits)))
+        elif bits[byte] & bit:
+            return False
+        bits[byte] |= bit
         self._size += 1
+        return True
 
     def discard(self, n: int) -> None:
         """Take a number out, if it is in."""

@@ -24,7 +24,7 @@ from trivet.errors import (
 )
 from trivet.jobs import log
 from trivet.jobs.alike import Alike
-from trivet.jobs.recording import Outcome, outcome_of, record_of
+from trivet.jobs.recording import Outcome, Told, outcome_of, record_of
 from trivet.jobs.sources import Row
 from trivet.records import Failure, Record
 from trivet.tasks.task import Task
@@ -118,6 +118,7 @@ class Runner:
         self._all_fed = self._reached = False
         self._replied_at = float("-inf")
         self._alike = Alike()
+        self._told = Told()
         self.stopped: Exception | None = None
 
     async def run(self, rows: AsyncIterator[Row], grace: float) -> None:
@@ -243,7 +244,8 @@ class Runner:
         if not isinstance(identity, int | str):
             identity = str(identity)
         failure = outcome.failure
-        written = self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now()))
+        limits = self._told.news(outcome.reply)
+        written = self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now(), limits))
         if row.data is not None and not self._config.keep_going:  # a row that can't be read tells of itself alone
             repeated = self._alike.add(failure)
             if repeated is not None:

@@ -38,9 +38,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     `task`, `data`: as the user named them. `task_digest`: over all that can change an answer; `task_parts`:
     the same part by part, to say which has changed. `data_fingerprint`: None where the data can be read only
-    once. `out_stamp`: the file at `out` that this run may replace, None when there is none. Times are Unix
-    times; `token` names the run among all, wherever its folder is; `pid`, `host` and `since` are of the process that
-    runs it, or last did.
+    once. `labels`: whether the outputs are a fixed few, not text. `out_stamp`: the file at `out` that this run may
+    replace, None when there is none. Times are Unix times; `token` names the run among all, wherever its folder is;
+    `pid`, `host` and `since` are of the process that runs it, or last did.
     """
 
     run: str
@@ -53,6 +53,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     task_digest: str
     task_parts: dict[str, str] = {}
     data_fingerprint: str | None = None
+    labels: bool = False
     out_stamp: str | None = None
     started_at: float
     token: str = ""

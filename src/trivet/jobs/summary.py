@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from trivet.records import Record
@@ -26,7 +26,7 @@ TOO_MANY_REQUESTS = 429
 
 
 class Totals:
-    """Counts what happened to rows, record by record."""
+    """Counts what happened to rows, record by record. `latency`, `ttft`: seconds of the provider's replies."""
 
     def __init__(self) -> None:
         self._ok = self._failed = 0
@@ -35,15 +35,15 @@ class Totals:
         self._by_source: Counter[str] = Counter()
         self._characters = Means()
         self._money = Money()
-        self._latency = array("d")
-        self._ttft = array("d")
+        self.latency = array("d")
+        self.ttft = array("d")
         self._oldest_hit: float | None = None  # Unix time
 
     def add(self, record: Record) -> None:
         """Count the last record of a row."""
         if record.error is None:
             self._ok += 1
-            self._count_output(record.output)
+            self._count_output(_countable(record.output))
         else:
             self._failed += 1
             self._failures[record.error.code] += 1
@@ -51,8 +51,20 @@ class Totals:
         self._add_call(record)
 
     def add_replaced(self, record: Record) -> None:
-        """Count what was spent on a record that a later one of the same row replaces."""
+        """Count what was spent on a record that is not the last word on its row: replaced, or of a run that stopped."""
         self._add_call(record)
+
+    def add_plain(self, records: Sequence[Record]) -> None:
+        """The same as `add` for each of many records that are `is_plain`, several times as fast."""
+        self._ok += len(records)
+        if self._outputs is not None:
+            for output, count in Counter([_countable(record.output) for record in records]).items():
+                self._count_output(output, count)
+        self._characters.add_plain(records)
+        self._money.add_plain(records)
+        self._by_source["provider"] += len(records)
+        self.latency.extend([record.latency for record in records if record.latency is not None])
+        self.ttft.extend([record.ttft for record in records if record.ttft is not None])
 
     def _add_call(self, record: Record) -> None:
         self._money.add(record)
@@ -60,19 +72,23 @@ class Totals:
             self._by_source[record.source] += 1
         if record.source == "provider" and record.model is not None:  # a reply came, whatever it was worth
             if record.latency is not None:
-                self._latency.append(record.latency)
+                self.latency.append(record.latency)
             if record.ttft is not None:
-                self._ttft.append(record.ttft)
+                self.ttft.append(record.ttft)
         if record.source == "cache" and record.stored_at is not None:
             self._oldest_hit = min(record.stored_at, self._oldest_hit or record.stored_at)
 
-    def _count_output(self, output: object) -> None:
+    def sort(self) -> None:
+        """Put what was measured in order, once for all who need it so."""
+        self.latency = array("d", sorted(self.latency))
+        self.ttft = array("d", sorted(self.ttft))
+
+    def _count_output(self, label: str | None, count: int = 1) -> None:
         if self._outputs is None:
             return
-        label = str(output).lower() if isinstance(output, bool) else output
-        if isinstance(label, str) and len(label) <= MAX_LABEL:
-            self._outputs[label] += 1
-        if not isinstance(label, str) or len(label) > MAX_LABEL or len(self._outputs) > MAX_LABELS:
+        if label is not None:
+            self._outputs[label] += count
+        if label is None or len(self._outputs) > MAX_LABELS:
             self._outputs = None
 
     def summary(
@@ -115,8 +131,8 @@ class Totals:
                 rate_limited=money.rate_limited,
             ),
             cache_hit_rate=(hits + coalesced) / rows if rows else None,
-            latency_s=latency_of(self._latency),
-            ttft_s=latency_of(self._ttft) if self._ttft else None,
+            latency_s=latency_of(self.latency),
+            ttft_s=latency_of(self.ttft) if self.ttft else None,
             tokens=money.tokens(),
             cost_usd=money.cost,
             saved_usd=money.saved,
@@ -131,6 +147,21 @@ class Totals:
         )
 
 
+def _countable(output: object) -> str | None:
+    """An output as a label; None where it is none."""
+    label = str(output).lower() if isinstance(output, bool) else output
+    return label if isinstance(label, str) and len(label) <= MAX_LABEL else None
+
+
+def is_plain(record: Record) -> bool:
+    """Whether it is of a row that was answered by the first attempt, at a known price: most rows of most runs."""
+    attempts = record.attempts
+    if len(attempts) != 1 or record.error is not None or record.source != "provider" or record.model is None:
+        return False
+    only = attempts[0]
+    return only.error is None and only.usage is not None and only.cost is not None and record.cost is not None
+
+
 class Money:
     """Attempts, tokens and dollars; what is not known of one call is not known of the sum."""
 
@@ -143,8 +174,9 @@ class Money:
 
     def add(self, record: Record) -> None:
         """Count a call."""
-        if any(attempt.error is None and attempt.usage is None for attempt in record.attempts):
-            self._uncounted = True
+        for attempt in record.attempts:
+            if attempt.usage is None and attempt.error is None:
+                self._uncounted = True
         if self.cost is not None:
             billed = record.billed()
             self.cost = None if billed is None else self.cost + billed
@@ -152,6 +184,19 @@ class Money:
             self._add_attempts(record)
         elif self.saved is not None:
             self.saved = None if record.saved is None else self.saved + record.saved
+
+    def add_plain(self, records: Sequence[Record]) -> None:
+        """Count calls of which each is `is_plain`."""
+        if self.cost is not None:
+            self.cost = sum([record.cost for record in records if record.cost is not None], self.cost)
+        attempts = [record.attempts[0] for record in records]
+        self.attempts += len(attempts)
+        self.possibly_billed += sum([attempt.possibly_billed for attempt in attempts])
+        usages = [attempt.usage for attempt in attempts if attempt.usage is not None]
+        self._input += sum([usage.input for usage in usages])
+        self._cached += sum([usage.cached_input for usage in usages])
+        self._output += sum([usage.output for usage in usages])
+        self._reasoning += sum([usage.reasoning for usage in usages])
 
     def _add_attempts(self, record: Record) -> None:
         attempts = record.attempts
@@ -194,6 +239,13 @@ class Means:
             self._answers += 1
             self._answer_characters += record.output_chars
 
+    def add_plain(self, records: Sequence[Record]) -> None:
+        """Count rows of which each has a prompt and an answer."""
+        self._prompts += len(records)
+        self._answers += len(records)
+        self._prompt_characters += sum([record.input_chars for record in records])
+        self._answer_characters += sum([record.output_chars for record in records])
+
     def input(self) -> float | None:
         """Characters a prompt."""
         return self._prompt_characters / self._prompts if self._prompts else None
@@ -216,44 +268,4 @@ def latency_of(seconds: Iterable[float]) -> Latency:
         p95=percentiles.at(0.95),
         p99=percentiles.at(0.99),
         max=max(values),
-    )
-
-
-def summarise(
-    records: Iterable[Record],
-    *,
-    replaced: Iterable[Record] = (),
-    run: str,
-    task: str,
-    model: str,
-    provider: str,
-    wall_s: float,
-    now: float,
-    resumed: int = 0,
-    lost: int = 0,
-    interrupted: bool = False,
-    results: str | None = None,
-) -> Summary:
-    """The figures of a run. `records`: the last of each row; `replaced`: earlier ones, which cost money too.
-
-    `provider`: "simulated" or the server's host. `wall_s`: seconds this took, until the Unix time `now`;
-    `resumed`: rows that had their record before that. `lost`: attempts without a record. `results`: where the
-    results file is.
-    """
-    totals = Totals()
-    for record in records:
-        totals.add(record)
-    for record in replaced:
-        totals.add_replaced(record)
-    return totals.summary(
-        run=run,
-        task=task,
-        model=model,
-        provider=provider,
-        wall_s=wall_s,
-        now=now,
-        resumed=resumed,
-        lost=lost,
-        interrupted=interrupted,
-        results=results,
     )

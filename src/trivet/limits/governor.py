@@ -25,6 +25,7 @@ from trivet.limits.bucket import Bucket
 from trivet.limits.found import Found
 from trivet.limits.mirror import Mirror
 from trivet.limits.ramp import FROM, Ramp
+from trivet.limits.recent import Recent
 from trivet.limits.share import MARGIN, Share
 from trivet.types import RateLimits
 
@@ -262,39 +263,3 @@ class Governor:
 def _part(remaining: float | None, limit: float | None) -> float:
     """What is left of a limit, in [0, 1]; a limit that is not known has everything left."""
     return 1.0 if limit is None else min(1.0, (remaining or 0.0) / limit)
-
-
-class Recent:
-    """What went lately: a mean over some ten seconds."""
-
-    _MEMORY = 10.0
-
-    def __init__(self) -> None:
-        self._requests = self._tokens = 0.0
-        self._at: float | None = None
-        self._began = 0.0
-
-    def add(self, tokens: float, now: float) -> None:
-        if self._at is None:
-            self._at = self._began = now
-        self._fade(now)
-        self._requests += 1.0
-        self._tokens += tokens
-
-    def _fade(self, now: float) -> None:
-        if self._at is not None and now > self._at:
-            kept = math.exp((self._at - now) / self._MEMORY)
-            self._requests *= kept
-            self._tokens *= kept
-            self._at = now
-
-    def _weight(self, now: float) -> float:
-        return self._MEMORY * (1.0 - math.exp(-max(1.0, now - self._began) / self._MEMORY))
-
-    def requests_a_minute(self, now: float) -> float:
-        self._fade(now)
-        return self._requests / self._weight(now) * 60
-
-    def tokens_a_minute(self, now: float) -> float:
-        self._fade(now)
-        return self._tokens / self._weight(now) * 60

@@ -26,7 +26,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trivet.errors import RequestError
-from trivet.limits.governor import Governor, Permit, Recent
+from trivet.limits.governor import Governor, Permit
+from trivet.limits.recent import Recent
 from trivet.types import RateLimits
 
 GAP_S = 0.02
@@ -224,7 +225,7 @@ class Turns(Governor):
 
     def due(self, waiting: int, now: float) -> float:
         """Seconds until the keeper is to be asked, or told, something; infinite for not at all."""
-        if not self._met:
+        if not self._met and (waiting or not self._apart):
             return 0.0
         if not waiting and not self._news:
             return math.inf
@@ -285,9 +286,10 @@ class Turns(Governor):
         self._marks = marks
         self._again_at = now + said.again if said.again else -math.inf
 
-    def lost(self, now: float) -> None:
-        """The keeper can't be reached: go on at our part of the pace."""
+    def lost(self, processes: int) -> None:
+        """The keeper can't be reached: go on at our part of the pace, one of so many."""
         self._turns.clear()
+        self._count = processes
         self._known, self._seen_tokens = None, None
         if not self._apart:
             self._apart = True

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx2
 import openai
-from typing_extensions import TypedDict
 
 
 class _Common(TypedDict, total=False):

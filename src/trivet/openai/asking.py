@@ -70,8 +70,8 @@ class Asked(Struct, frozen=True, kw_only=True):
 def asked(method: str, url: str, path: str, query: str, named: Mapping[str, str], body: bytes | None) -> Asked:
     """What an HTTP request asks for.
 
-    `url`: scheme, host and port; `path`: without the query; `named`: the headers by their lower-case names; `body`: None
-    where it is not in memory.
+    `url`: scheme, host and port; `path`: without the query; `named`: the headers by their lower-case names; `body`:
+    None where it is not in memory.
     """
     fields = _read(named, body)
     dialect = _dialect(method, path) if fields is not None else None

@@ -8,22 +8,19 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from threading import Lock
-from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
 
 import httpx2
 
 from trivet.client.door import Door
 from trivet.engine.shelf import Shelf
-from trivet.errors import RequestError, TrivetError
+from trivet.errors import RequestError, SettingsError, TrivetError
+from trivet.openai.asking import Asked
 from trivet.openai.handing import call_of, failed_call, handed
+from trivet.openai.layers import Layers, read
 from trivet.openai.notes import Note
 from trivet.openai.turns import BlockingExchange, BlockingReading, SharedTape, Turn
-from trivet.store.redis import RedisStore
 from trivet.types import Reply, Request
-
-if TYPE_CHECKING:
-    from trivet.openai.asking import Asked
-    from trivet.openai.layers import Layers
 
 
 class _Process:
@@ -36,17 +33,17 @@ class Blocking:
     """The blocking door of one client and its copies."""
 
     def __init__(self, layers: Layers) -> None:
-        self._layers = layers
+        self._layers = ref(layers)
         self._lock = Lock()
         self._live: dict[bytes, BlockingExchange] = {}
         store = layers.options.store
-        self._shelf = (
-            None if store is None or isinstance(store, RedisStore) else Shelf(store, layers.options.ttl, time.time)
-        )
+        self._shelf = None if store is None else Shelf(store, layers.options.ttl, time.time)
 
-    def answer(self, what: Asked, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
+    def answer(self, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
         """See `Layers.answer`."""
-        layers = self._layers
+        layers = self._alive()
+        what = read(http)
+        note.ours = what.whole and not layers.options.settings.observe
         request = what.request
         if self._shelf is not None and request.key:
             hit = self._glance(self._shelf, request)
@@ -73,7 +70,7 @@ class Blocking:
                 future.add_done_callback(lambda _: self._forget(name, exchange))
 
     async def _work(self, note: Note, what: Asked, request: Request) -> Reply:
-        layers = self._layers
+        layers = self._alive()
         return await layers.tell(note, what, layers.lane().call(request))
 
     def _wait(self, exchange: BlockingExchange, future: Future[Reply], note: Note) -> httpx2.Response:
@@ -107,21 +104,21 @@ class Blocking:
         if "opentelemetry.trace" in sys.modules or "opentelemetry.metrics" in sys.modules:
             return None
         began = time.perf_counter()
-        looking = shelf.find(request)
         try:
-            looking.send(None)
-        except StopIteration as found:
-            hit: Reply | None = found.value
+            hit = shelf.look(request)
         except TrivetError:
             return None
-        else:
-            looking.close()
-            return None
-        return None if hit is None else self._layers.priced(hit, time.perf_counter() - began)
+        return None if hit is None else self._alive().priced(hit, time.perf_counter() - began)
+
+    def _alive(self) -> Layers:
+        layers = self._layers()
+        if layers is None:
+            raise SettingsError("this client is gone: make a new one")
+        return layers
 
     def close(self) -> None:
         """Close the layers' part."""
-        _Process.door.call(self._layers.close())
+        _Process.door.call(self._alive().close())
 
     def forked(self) -> None:
         """In the child of a fork."""
@@ -149,8 +146,19 @@ def _follow(tape: SharedTape) -> None:
         tape.left()
 
 
+def blocking_of(layers: Layers) -> Blocking:
+    """The blocking door of these layers, the same each time."""
+    found = _doors.get(layers)
+    return found if found is not None else _doors.setdefault(layers, Blocking(layers))
+
+
+_doors: WeakKeyDictionary[Layers, Blocking] = WeakKeyDictionary()
+
+
 def _after_fork() -> None:
     _Process.door = Door()
+    for blocking in list(_doors.values()):
+        blocking.forked()
 
 
 os.register_at_fork(after_in_child=_after_fork)

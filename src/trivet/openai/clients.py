@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from openai.lib.azure import AsyncAzureOpenAI as _AsyncAzureOpenAI
 from openai.lib.azure import AzureOpenAI as _AzureOpenAI
-from typing_extensions import Unpack
 
 from trivet.engine.limit import Limits
 from trivet.errors import SettingsError
 from trivet.openai.arguments import AsyncAzureArguments, AsyncSdkArguments, AzureArguments, SdkArguments
 from trivet.openai.bill import Statistics
+from trivet.openai.blocking import blocking_of
 from trivet.openai.fast import faster
 from trivet.openai.layers import Layers
 from trivet.openai.notes import EXTENSION, Note, note_of, remember, tags_here
@@ -35,19 +35,16 @@ Cache = str | None | openai.NotGiven
 class _Layered:
     """What all four have in common; the SDK's class comes after it."""
 
-    if TYPE_CHECKING:
-        base_url: Any
-        max_retries: int
     _layers: Layers
     _own_retries: bool
 
     def _put_layers(self, found: Options, given: Mapping[str, Any]) -> None:
         self._own_retries = "max_retries" in given
-        self._layers = Layers(found, _endpoint(str(self.base_url)))
+        self._layers = Layers(found, _endpoint(str(cast(Any, self).base_url)))
 
     def _note(self, sdk_options: Any) -> Note:
         chosen = self._own_retries or not isinstance(sdk_options.max_retries, openai.NotGiven)
-        retries = sdk_options.get_max_retries(self.max_retries) if chosen else None
+        retries = sdk_options.get_max_retries(cast(Any, self).max_retries) if chosen else None
         layers = self._layers
         tags, here = layers.options.tags, tags_here()
         return Note(layers, retries, {**tags, **here} if tags and here else tags or here)
@@ -97,7 +94,7 @@ class _Blocking(_Layered):
 
         def close(self):
             super().close()
-            self._layers.blocking.close()
+            blocking_of(self._layers).close()
 
 
 class _Async(_Layered):

@@ -25,7 +25,6 @@ from trivet.errors import MachineError, RequestError
 from trivet.limits.backoff import Backoff
 from trivet.openai.asking import Asked, asked
 from trivet.openai.bill import Bill, Call, Statistics
-from trivet.openai.blocking import Blocking
 from trivet.openai.exchange import Exchange, Reading
 from trivet.openai.handing import Answer, call_of, failed_call, handed
 from trivet.openai.notes import Note
@@ -65,7 +64,6 @@ class Layers:
         self._together: Together | None = open_together(None, options.cache, endpoint, None, None)
         self._lanes: dict[asyncio.AbstractEventLoop, Lane] = {}
         self._past: list[StackStatistics] = []
-        self.blocking = Blocking(self)
         self._warned = False
         _all.add(self)
 
@@ -125,12 +123,6 @@ class Layers:
             if twin is not None:
                 twin.left()
         return handed(reply, what, note)
-
-    def answer_blocking(self, note: Note, http: httpx2.Request, inner: httpx2.BaseTransport) -> httpx2.Response:
-        """The same for a blocking client."""
-        what = read(http)
-        note.ours = what.whole and not self.options.settings.observe
-        return self.blocking.answer(what, note, http, inner)
 
     async def _streamed(self, lane: Lane, note: Note, exchange: Exchange, request: Request) -> httpx2.Response:
         name = request.key + request.apart if request.key else b""
@@ -254,7 +246,6 @@ class Layers:
     def forked(self) -> None:
         """In the child of a fork: the loops, the flights and the locks of the parent are not here."""
         self._lanes = {}
-        self.blocking.forked()
         self.bill.forked()
         if self.recorder is not None:
             self.recorder = recorder(self.options.settings, self.endpoint)

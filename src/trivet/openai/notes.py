@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trivet.openai.bill import Call
-
-if TYPE_CHECKING:
-    from trivet.openai.layers import Layers
 
 EXTENSION = "trivet"
 """The extension of an `httpx2.Request` under which its note travels; redirects keep it."""
@@ -23,11 +20,14 @@ _calls: dict[int, tuple[weakref.ref[Any], Note]] = {}
 
 
 class Note:
-    """One request's. `retries`: None leaves them to the layers; `ours`: the layers, and not the SDK, retry it."""
+    """One request's. `layers`: those it goes through.
+
+    `retries`: None leaves them to the layers; `ours`: the layers, and not the SDK, retry it.
+    """
 
     __slots__ = ("__weakref__", "call", "layers", "ours", "retries", "tags")
 
-    def __init__(self, layers: Layers, retries: int | None, tags: Mapping[str, str]) -> None:
+    def __init__(self, layers: object, retries: int | None, tags: Mapping[str, str]) -> None:
         self.layers = layers
         self.retries = retries
         self.tags = tags

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from threading import Lock
 
+from msgspec import UNSET
+
 from trivet import __version__
 from trivet.errors import TrivetError
 from trivet.jobs import runs
@@ -155,7 +157,6 @@ def _line(counts: Counts) -> str:
 
 def _record(call: Call, n: int, now: float) -> Record:
     error = None if call.error is None else Failure(code=call.error, message=call.error)
-    said = {"error": error} if error is not None else {"output": None}
     return Record(
         n=n,
         id=n,
@@ -175,7 +176,8 @@ def _record(call: Call, n: int, now: float) -> Record:
         stored_at=call.stored_at,
         at=now,
         simulated=call.simulated,
-        **said,
+        error=error,
+        output=None if error is None else UNSET,
     )
 
 

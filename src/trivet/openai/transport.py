@@ -6,13 +6,17 @@ that belongs to the user may be shared with the plain SDK, whose requests bear n
 
 from __future__ import annotations
 
+import asyncio
 import os
 import weakref
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import httpx2
 
+from trivet.errors import SettingsError
+from trivet.openai.blocking import blocking_of
+from trivet.openai.layers import Layers
 from trivet.openai.notes import EXTENSION, Note
 
 
@@ -21,17 +25,27 @@ class AsyncThrough(httpx2.AsyncBaseTransport):
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self.inner = inner
+        self._loop: asyncio.AbstractEventLoop | None = None
         _all.add(self)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer by way of the layers, or hand on."""
+        loop = _loop()
+        if self._loop is not loop:
+            if self._loop is not None and self._loop.is_closed():
+                _let_go(self.inner)  # its connections went with it
+            self._loop = loop
         note = request.extensions.get(EXTENSION)
         if not isinstance(note, Note):
             return await self.inner.handle_async_request(request)
-        return await note.layers.answer(note, request, self.inner)
+        if loop is None:
+            raise SettingsError("trivet.openai runs on asyncio: use the SDK's own class on another kind of event loop")
+        return await cast(Layers, note.layers).answer(note, request, self.inner)
 
     async def aclose(self) -> None:
         """Close what is below."""
+        if self._loop is not None and self._loop.is_closed():
+            _let_go(self.inner)
         await self.inner.aclose()
 
     async def __aenter__(self) -> Self:
@@ -59,7 +73,7 @@ class Through(httpx2.BaseTransport):
         note = request.extensions.get(EXTENSION)
         if not isinstance(note, Note):
             return self.inner.handle_request(request)
-        return note.layers.answer_blocking(note, request, self.inner)
+        return blocking_of(cast(Layers, note.layers)).answer(note, request, self.inner)
 
     def close(self) -> None:
         """Close what is below."""
@@ -106,9 +120,21 @@ _all: weakref.WeakSet[Through | AsyncThrough] = weakref.WeakSet()
 def _after_fork() -> None:
     """In the child: idle connections are the parent's, whose replies would be mixed up with ours; open new ones."""
     for through in list(_all):
-        connections = getattr(getattr(through.inner, "_pool", None), "_connections", None)
-        if isinstance(connections, list):
-            connections.clear()
+        _let_go(through.inner)
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _let_go(transport: object) -> None:
+    """Forget the idle connections of httpx2's pool; other transports look after theirs."""
+    connections = getattr(getattr(transport, "_pool", None), "_connections", None)
+    if isinstance(connections, list):
+        connections.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)

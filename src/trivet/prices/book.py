@@ -49,9 +49,15 @@ class Book:
         # Asked for every attempt and every reply, of a handful of models.
         self._resolve = lru_cache(maxsize=256)(self._find)
         self._priced = lru_cache(maxsize=256)(self._price)
+        self._bounded = lru_cache(maxsize=4096)(self._bound)
 
     def __repr__(self) -> str:
         return f"Book(models={len(self._table.models)}, as_of={self._table.as_of})"
+
+    @property
+    def as_of(self) -> date:
+        """The day the table was read."""
+        return self._table.as_of
 
     def with_overrides(self, entries: Mapping[str, object]) -> Self:
         """A book in which the named models cost what the user says, on every day.
@@ -113,6 +119,11 @@ class Book:
         what the body itself says: files, images by reference, stored conversations and tools billed by the
         call are not in it, nor is a project's setting that turns `auto` into a dearer tier.
         """
+        return self._bounded(body_bytes, max_output, model, tier, day)
+
+    def _bound(
+        self, body_bytes: int, max_output: int | None, model: str, tier: str | None, day: date
+    ) -> Decimal | None:
         found, asked = self.model(model), self.price_of(model, tier, day)
         fallback = asked if asked and asked.tier == "batch" else self.price_of(model, None, day)
         if found is None or asked is None or fallback is None:

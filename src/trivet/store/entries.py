@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple
 
 EVICT_SHARE = 100
 """Eviction makes room for a hundredth of the limit at a time, not for one entry."""
 
 _CHUNK = 500
+_ROWS = (128, 16, 1)  # rows of an insert; few sizes, because each is a statement that SQLite prepares and keeps
 
 
 class Pending(NamedTuple):
@@ -60,9 +61,8 @@ def ages(db: sqlite3.Connection) -> tuple[int, int] | None:
 def add_entries(db: sqlite3.Connection, batch: dict[bytes, Pending]) -> None:
     """Store a batch; what had the same 64 bits before goes."""
     latest = {key_of(digest): (digest, entry) for digest, entry in batch.items()}
-    for keys in _chunks(latest):
-        marks = ",".join("?" * len(keys))
-        _delete(db, db.execute(f"SELECT id, seq, size FROM entry WHERE id IN ({marks})", keys).fetchall())  # noqa: S608
+    known = "SELECT id, seq, size FROM entry WHERE id IN (SELECT value FROM json_each(?))"
+    _delete(db, db.execute(known, (str([*latest]),)).fetchall())
     seq = (db.execute("SELECT max(seq) FROM value").fetchone()[0] or 0) + 1
     entries: list[tuple[int, int, int, int, int, bytes]] = []
     values: list[tuple[int, bytes]] = []
@@ -71,8 +71,8 @@ def add_entries(db: sqlite3.Connection, batch: dict[bytes, Pending]) -> None:
             entries.append((key, seq, entry.now, entry.now, charge(entry.length), digest[8:]))
             values.append((seq, entry.value))
             seq += 1
-    db.executemany("INSERT INTO value VALUES (?, ?)", values)
-    db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries)
+    _insert(db, "value", values)
+    _insert(db, "entry", sorted(entries))  # neighbours share a page
     _change_totals(db, sum(entry[4] for entry in entries), len(entries))
 
 
@@ -126,6 +126,21 @@ def _delete(db: sqlite3.Connection, rows: Sequence[tuple[int, int, int]]) -> int
     return len(rows)
 
 
+def _insert(db: sqlite3.Connection, table: str, rows: Sequence[tuple[int | bytes, ...]]) -> None:
+    """Insert many rows by few statements.
+
+    Each step of a statement lets go of the interpreter and takes it back; beside a busy event loop, which has
+    it meanwhile, that costs more than the step.
+    """
+    done = 0
+    for size in _ROWS:
+        while len(rows) - done >= size:
+            part = rows[done : done + size]
+            marks = ",".join([f"({','.join('?' * len(part[0]))})"] * size)
+            db.execute(f"INSERT INTO {table} VALUES {marks}", list(chain.from_iterable(part)))  # noqa: S608
+            done += size
+
+
 def _change_totals(db: sqlite3.Connection, more_bytes: int, more_entries: int) -> None:
     db.execute("UPDATE total SET bytes = bytes + ?, entries = entries + ?", (more_bytes, more_entries))
 
@@ -137,9 +152,3 @@ def _until(rows: Iterable[tuple[int, int, int]], enough: int) -> Iterator[tuple[
             return
         freed += row[2]
         yield row
-
-
-def _chunks(keys: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(keys)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

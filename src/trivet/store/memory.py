@@ -30,16 +30,20 @@ class MemoryStore:
     def __repr__(self) -> str:
         return f"MemoryStore(entries={len(self._entries)}, bytes={self._bytes}, limit_bytes={self._limit})"
 
-    async def get(self, digest: bytes) -> bytes | None:
-        """The value, or None."""
+    def look(self, digest: bytes) -> bytes | None:
+        """The value, or None, which is not counted as a miss: for whoever then asks with `get`."""
         with self._lock:
             value = self._entries.get(digest)
-            if value is None:
-                self._misses += 1
-                return None
-            self._entries.move_to_end(digest)
-            self._hits += 1
+            if value is not None:
+                self._entries.move_to_end(digest)
+                self._hits += 1
             return value
+
+    async def get(self, digest: bytes) -> bytes | None:
+        """The value, or None."""
+        value = self.look(digest)
+        self._misses += value is None
+        return value
 
     async def put(self, digest: bytes, value: bytes) -> None:
         """Keep a value; an existing one is replaced, and the least recently used ones make room."""

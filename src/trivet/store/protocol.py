@@ -21,7 +21,11 @@ class StoreStatistics(Struct, frozen=True, kw_only=True):
 
 
 class Store(Protocol):
-    """Opaque values by 32-byte digest. The value's version, checksum and age are the caller's business."""
+    """Opaque values by 32-byte digest. The value's version, checksum and age are the caller's business.
+
+    A store that never waits may also have `look(digest)`, a `get` for any thread that is no coroutine; None from it
+    is not counted as a miss, because whoever looked then asks with `get`.
+    """
 
     async def get(self, digest: bytes) -> bytes | None:
         """The value, or None. Never raises for a damaged entry: that is a miss."""

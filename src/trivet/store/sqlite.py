@@ -75,9 +75,16 @@ class SqliteStore:
 
     async def get(self, digest: bytes) -> bytes | None:
         """The value, or None; a damaged entry is a miss. MachineError where the file can't be read at all."""
+        value = self.look(digest)
+        self._misses += value is None
+        return value
+
+    def look(self, digest: bytes) -> bytes | None:
+        """The same from any thread; None is not counted as a miss: for whoever then asks with `get`."""
         waiting = self._writer.waiting(digest)
         if waiting is not None:
-            return self._count(waiting.value)
+            self._hits += waiting.value is not None
+            return waiting.value
         key = key_of(digest)
         with self._lock:
             try:
@@ -87,11 +94,13 @@ class SqliteStore:
                 row = None
         # Another digest with the same 64 bits is a miss, never its value.
         if row is None or row[0] != digest[8:] or type(row[2]) is not bytes:
-            return self._count(None)
+            return None
         now = self._now()
         if type(row[1]) is not int or now - row[1] > _TOUCH_AFTER:
             self._writer.touch(key, now)
-        return self._count(row[2])
+        self._hits += 1
+        value: bytes = row[2]
+        return value
 
     async def put(self, digest: bytes, value: bytes) -> None:
         """Keep a value; an existing one is replaced. Returns before it is written, unless very much waits."""
@@ -167,13 +176,6 @@ class SqliteStore:
 
     def _now(self) -> int:
         return int(self._clock() * _MICRO)
-
-    def _count(self, value: bytes | None) -> bytes | None:
-        if value is None:
-            self._misses += 1
-        else:
-            self._hits += 1
-        return value
 
     def _database(self) -> sqlite3.Connection:
         """The reader's connection, opened again after a fork and when the file was replaced."""

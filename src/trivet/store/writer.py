@@ -200,7 +200,9 @@ class Writer:
         found = identity(self._path)
         if self._identity is not None and found != self._identity:
             if found is None:
-                raise MachineError(f"the cache {self._path} was removed while it was in use")
+                raise MachineError(
+                    f"the cache {self._path} was removed while it was in use: put it back, or begin a new one"
+                )
             self._close_database()
             self._identity = None
             self.generation += 1

@@ -16,6 +16,7 @@ import msgspec
 from trivet.errors import DataError, TaskError, UsageError
 from trivet.tasks import answer
 from trivet.tasks.fields import assembled, check_encodable, check_params, merged, yielding
+from trivet.tasks.frame import Frame, frame_of
 from trivet.tasks.near import did_you_mean
 from trivet.tasks.output import Contract, contract_of
 from trivet.tasks.plan import DEFAULT_MODEL, Plan, check_effort, check_model
@@ -52,6 +53,7 @@ class Task:
     _prompt: Template = field(init=False)
     _instructions: Template | None = field(init=False)
     _body: dict[str, Any] = field(init=False)
+    _frames: dict[str, Frame | None] = field(init=False)
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class Task:
         self._compile()
         check_params(self.params, self.contract, origin)
         put(self, "_body", assembled(self.params, self.plan, self.contract, origin))
+        put(self, "_frames", {})
         with located(origin, "output"):
             check_encodable(self._body)
 
@@ -168,6 +171,19 @@ class Task:
 
         Raises `DataError` where this row can't be asked about, `TaskError` where none can.
         """
+        given: dict[str, Any] = {
+            "accept": self.accept,
+            "sample": sample,
+            "version": self.cache_version,
+            "timeout": timeout,
+            "label": label,
+            "journal": journal,
+        }
+        if not (params or stream or self.normalise):
+            frame = self._frame(self.model_for(model))
+            framed = None if frame is None else frame.request(row, cacheable, given)
+            if framed is not None:
+                return framed
         body = self.fields(model, params)
         if stream:
             body["stream"] = True
@@ -182,18 +198,19 @@ class Task:
             head=head,
             tail=tail,
             model=body["model"],
-            accept=self.accept,
             max_output=body.get("max_output_tokens"),
             tier=body.get("service_tier"),
-            sample=sample,
             fold=_folded_head(body) if self.normalise else None,
-            version=self.cache_version,
             cacheable=cacheable and may_share(body),
-            timeout=timeout,
-            label=label,
-            journal=journal,
             characters=len(body["input"]) + len(body.get("instructions", "")),
+            **given,
         )
+
+    def _frame(self, model: str) -> Frame | None:
+        """The constant parts of a request to the model; None where the template does more than insert columns."""
+        if model not in self._frames:
+            self._frames[model] = frame_of(self.fields(model), self._prompt, self._instructions)
+        return self._frames[model]
 
     def accept(self, reply: Reply) -> str | None:
         """None when the reply is a result, else the reason why it is not."""

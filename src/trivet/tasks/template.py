@@ -29,6 +29,7 @@ MAX_SOURCE = 10_000_000
 """The largest exponent and the longest repetition that a template may ask for, and its own characters."""
 
 _FUNCTIONS = {"range": safe_range, "namespace": Namespace}
+_STEADY = frozenset({"join", "tojson", "upper", "lower", "title", "capitalize", "length", "count", "first", "last"})
 _SEQUENCES = (str, bytes, list, tuple)
 
 
@@ -66,11 +67,12 @@ class Template:
     """A compiled template.
 
     `variables`: the columns it uses, in order of appearance; `optional`: those of them it can do without
-    (`x is defined`, `x | default(...)`). `provided`: names that the task gives, which win over columns.
+    (`x is defined`, `x | default(...)`). `provided`: names that the task gives, which win over columns. `layout`: its
+    constant texts and the columns between them, where it only inserts columns as they are, else None.
     Raises `TaskError` where the source can't be compiled.
     """
 
-    __slots__ = ("_compiled", "_lines", "_provided", "optional", "source", "variables", "where")
+    __slots__ = ("_compiled", "_lines", "_provided", "layout", "optional", "source", "variables", "where")
 
     def __init__(self, source: str, where: Where | None = None, provided: Mapping[str, Any] | None = None) -> None:
         self.where = where or Where()
@@ -93,6 +95,7 @@ class Template:
                 self._lines[node.name] = min(line, node.lineno)
         self.variables = tuple(self._lines)
         self.optional = frozenset(_tested(tree)).intersection(self.variables)
+        self.layout = self._laid_out(tree)
         self._compiled = self._compile(tree)
 
     def render(self, row: Mapping[str, Any]) -> str:
@@ -126,6 +129,28 @@ class Template:
             raise self._invalid(error.lineno, _unknown_name(error.message or "it can't be read")) from None
         except (TemplateError, SyntaxError, RecursionError, ValueError, OverflowError, MemoryError) as error:
             raise self._invalid(1, str(error)) from None
+
+    def _laid_out(self, tree: nodes.Template) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        constants, columns = [""], list[str]()
+        for node in tree.body:
+            if not isinstance(node, nodes.Output):
+                return None
+            for child in node.nodes:
+                if isinstance(child, nodes.TemplateData):
+                    constants[-1] += child.data
+                elif isinstance(child, nodes.Name) and child.name in self.variables:
+                    constants.append("")
+                    columns.append(child.name)
+                elif _is_steady(child, self._provided):
+                    try:
+                        alone = nodes.Template([nodes.Output([child], lineno=1)], lineno=1)
+                        alone.set_environment(_ENVIRONMENT)
+                        constants[-1] += self._compile(alone).render(self._provided)
+                    except Exception:  # noqa: BLE001 - each row is told, by the way that all templates take
+                        return None
+                else:
+                    return None
+        return tuple(constants), tuple(columns)
 
     def _invalid(self, line: int, message: str) -> TaskError:
         sentence = message.rstrip(".").replace("\n", " ")
@@ -162,6 +187,16 @@ class Template:
                 line = self._compiled.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         return line
+
+
+def _is_steady(expression: nodes.Node, provided: Mapping[str, Any]) -> bool:
+    """Whether it says the same for every row."""
+    return all(
+        isinstance(node, nodes.Const)
+        or (isinstance(node, nodes.Name) and node.name in provided)
+        or (isinstance(node, nodes.Filter) and node.name in _STEADY)
+        for node in (expression, *expression.find_all(nodes.Node))
+    )
 
 
 def _tested(tree: nodes.Template) -> set[str]:

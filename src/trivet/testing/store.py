@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -67,6 +67,20 @@ class StoreConformance:
                     assert type(found) is bytes and found == value
                 assert await store.get(digest_of("never put")) is None
                 await store.flush()
+
+    async def test_a_look_is_a_get_that_never_waits(self, tmp_path: Path) -> None:
+        """A store that can `look` finds what `get` finds, in any thread, and leaves misses to `get` to count."""
+        async with self._store(tmp_path) as store:
+            look: Callable[[bytes], bytes | None] | None = getattr(store, "look", None)
+            if look is None:
+                return
+            await store.put(digest_of("one"), b"value")
+            for _ in range(2):
+                assert look(digest_of("one")) == b"value"
+                assert await asyncio.to_thread(look, digest_of("one")) == b"value"
+                assert look(digest_of("two")) is None
+                await store.flush()
+            assert (store.statistics().hits, store.statistics().misses) == (4, 0)
 
     async def test_overwrite(self, tmp_path: Path) -> None:
         """A second put replaces the first, whether or not the first was written yet, and counts once."""

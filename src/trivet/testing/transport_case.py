@@ -32,9 +32,11 @@ class TransportCase(ABC):
         """A new transport; without `proxies` it goes direct, without `ssl_context` it trusts the default."""
 
     @asynccontextmanager
-    async def talking(self, script: Script) -> AsyncIterator[tuple[Transport, ScriptedServer]]:
+    async def talking(
+        self, script: Script, patience: float = PATIENCE
+    ) -> AsyncIterator[tuple[Transport, ScriptedServer]]:
         """A transport and a server; on leaving, no exchange of the transport may be open any more."""
-        async with asyncio.timeout(PATIENCE), serving(script) as server:
+        async with asyncio.timeout(patience), serving(script) as server:
             transport = self.make()
             try:
                 yield transport, server
@@ -77,12 +79,33 @@ async def fails(work: Awaitable[object], kind: TransportKind, *, sent: bool) -> 
     try:
         result = await work
     except TransportError as error:
-        assert (error.kind, error.sent) == (kind, sent), (error.kind, error.sent, str(error))
-        assert error.possibly_billed == sent
-        assert "sk-" not in str(error) and "\n" not in str(error) and len(str(error)) < 300
-        assert error.__cause__ is None and error.__context__ is None
-        return error
+        return _checked(error, kind, sent=sent)
     raise AssertionError(f"expected a failure of kind {kind}, got {result!r}")
+
+
+async def runs_out(ask: Callable[[float], Awaitable[object]]) -> TransportError:
+    """Ask with a time limit that must end what was sent, and that the message must tell.
+
+    A machine may stall until the limit is over and nothing has been sent; then a longer one is tried.
+    """
+    for limit in (0.2, 2.0, PATIENCE / 2):
+        try:
+            result = await ask(limit)
+        except TransportError as error:
+            if error.sent or limit == PATIENCE / 2:
+                assert f"{limit:g} s" in str(error)
+                return _checked(error, "timeout", sent=True)
+        else:
+            raise AssertionError(f"expected a timeout, got {result!r}")
+    raise AssertionError
+
+
+def _checked(error: TransportError, kind: TransportKind, *, sent: bool) -> TransportError:
+    assert (error.kind, error.sent) == (kind, sent), (error.kind, error.sent, str(error))
+    assert error.possibly_billed == sent
+    assert "sk-" not in str(error) and "\n" not in str(error) and len(str(error)) < 300
+    assert error.__cause__ is None and error.__context__ is None
+    return error
 
 
 async def until(condition: Callable[[], bool]) -> None:

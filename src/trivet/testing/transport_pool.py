@@ -137,9 +137,10 @@ class PoolCase(TransportCase):
                 await crowded.wait()
                 await peer.send(reply(b"body"))
 
-        async with self.talking(script) as (transport, server):
+        async with self.talking(script, patience=120.0) as (transport, server):
+            patient = call(server.url(), connect=100.0, read=100.0, total=100.0)  # many, on a machine that may be slow
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(transport.fetch(call(server.url()))) for _ in range(CROWD)]
+                tasks = [group.create_task(transport.fetch(patient)) for _ in range(CROWD)]
             assert all(task.result().body == b"body" for task in tasks)
             assert transport.statistics().connections == CROWD
 

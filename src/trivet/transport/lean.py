@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trivet.errors import TransportError, TransportKind
 from trivet.transport.decoding import PIECE, Decoder, DecodingError, decoder
@@ -46,9 +46,9 @@ class LeanTransport:
         n = self.statistics()
         return f"<LeanTransport exchanges={n.exchanges} connections={n.connections} open={n.open}>"
 
-    async def fetch(self, call: HttpCall) -> HttpReply:
+    def fetch(self, call: HttpCall) -> Coroutine[Any, Any, HttpReply]:
         """Send, and return the whole reply, whatever its status; failures are `TransportError`."""
-        return await self._exchange(call, streamed=False).whole()
+        return self._exchange(call, streamed=False).whole()
 
     def stream(self, call: HttpCall) -> AbstractAsyncContextManager[HttpStream]:
         """Send, and return the reply once its head has come; leaving early closes the connection."""

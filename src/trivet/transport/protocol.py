@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ class TransportStatistics(Struct, frozen=True, kw_only=True):
 class Transport(Protocol):
     """Makes HTTP exchanges. Every failure is a `TransportError` with its `kind` and `sent`."""
 
-    async def fetch(self, call: HttpCall) -> HttpReply:
+    def fetch(self, call: HttpCall) -> Coroutine[Any, Any, HttpReply]:
         """Send, and return the whole reply, whatever its status."""
         ...
 

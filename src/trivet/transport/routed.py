@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
+from typing import Any
 
 from trivet.transport.lean import LeanTransport
 from trivet.transport.protocol import Transport, TransportStatistics
@@ -38,9 +39,9 @@ class RoutedTransport:
     def __repr__(self) -> str:
         return f"<RoutedTransport {self._lean!r} {self._general!r}>"
 
-    async def fetch(self, call: HttpCall) -> HttpReply:
+    def fetch(self, call: HttpCall) -> Coroutine[Any, Any, HttpReply]:
         """Send, and return the whole reply, whatever its status; failures are `TransportError`."""
-        return await self._over(call).fetch(call)
+        return self._over(call).fetch(call)
 
     def stream(self, call: HttpCall) -> AbstractAsyncContextManager[HttpStream]:
         """Send, and return the reply once its head has come; leaving early closes the connection."""
