@@ -291,7 +291,6 @@ def test_every_client_class_of_the_sdk_is_replaced_or_known_not_to_be() -> None:
     import openai
 
     base = (openai._base_client.SyncAPIClient, openai._base_client.AsyncAPIClient)
-    found = {
-        n for n, v in dict(vars(openai)).items() if isinstance(v, type) and issubclass(v, base) and not n.startswith("_")
-    }
+    names = dict(vars(openai)).items()
+    found = {n for n, v in names if isinstance(v, type) and issubclass(v, base) and not n.startswith("_")}
     assert found - _OURS.keys() == {"BedrockOpenAI", "AsyncBedrockOpenAI"}

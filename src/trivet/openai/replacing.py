@@ -30,14 +30,14 @@ def _chosen(client: Any, given: Mapping[str, Any]) -> Mapping[str, Any]:
     return given if client.max_retries != DEFAULT_MAX_RETRIES else {}
 
 
-class _ModuleClient(_SdkModuleClient, OpenAI):
+class _ModuleClient(_SdkModuleClient, OpenAI):  # pyright: ignore[reportIncompatibleVariableOverride]
     """The client behind `openai.responses.create(...)`; its settings are attributes of the SDK's module."""
 
     def _put_layers(self, found: Options, given: Mapping[str, Any]) -> None:
         super()._put_layers(found, _chosen(self, given))
 
 
-class _AzureModuleClient(_SdkAzureModuleClient, AzureOpenAI):
+class _AzureModuleClient(_SdkAzureModuleClient, AzureOpenAI):  # pyright: ignore[reportIncompatibleVariableOverride]
     """The same where the module is set up for Azure."""
 
     def _put_layers(self, found: Options, given: Mapping[str, Any]) -> None:
