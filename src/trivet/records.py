@@ -1,6 +1,7 @@
 """What a run leaves on disk of each row: one record, one line of `ledger.jsonl`.
 
-Other tools read these files years later, so fields are only ever added. Prompts and keys are never in them.
+Other tools read these files years later: how a record is written has a version, and within it fields are only ever
+added. Prompts and keys are never in them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `n`: the row's number from 0; `id`: `n` or the value of the id column. Exactly one of `output` and
     `error` is there. `text`: what the model said where it was not accepted: it was paid for. `kept`: copied
-    columns. `source` is None where nothing was asked (a bad row). `at`: Unix time. `input_chars` and
+    columns; `tags`: what the user says of the call. `asked_model`: the model that was asked, `model`: the one that
+    answered. `source` is None where nothing was asked (a bad row). `at`: Unix time. `input_chars` and
     `output_chars`: characters of the prompt and of the answer. `limits`: requests and tokens a minute that the
     provider's reply named, where they are not those of the replies before it.
     """
@@ -36,7 +38,9 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Failure | None = None
     text: str | None = None
     kept: dict[str, Any] | None = None
+    tags: dict[str, str] | None = None
     source: Source | None = None
+    asked_model: str | None = None
     model: str | None = None
     tier: str | None = None
     response_id: str | None = None

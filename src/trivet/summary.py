@@ -45,6 +45,13 @@ class Tokens(Struct, frozen=True, kw_only=True):
     reasoning: int | None = 0
 
 
+class TagBill(Struct, frozen=True, kw_only=True):
+    """What the calls with one tag came to; `cost_usd` is None where a price is not known."""
+
+    rows: int
+    cost_usd: Decimal | None
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """A whole run in figures: what `trivet run --json` prints. A figure that is not known is None."""
 
@@ -72,6 +79,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     possibly_billed: int
     interrupted: bool
     results: str | None
+    by_tag: dict[str, TagBill] = {}  # "team=search" and the like
     error: Failure | None = None  # what stopped the run before its rows came to an end
 
     def __str__(self) -> str:
@@ -108,6 +116,7 @@ def _described(summary: Summary) -> tuple[str, list[tuple[str, str]]]:
         ("cache hit rate", _percent(summary.cache_hit_rate)),
         ("tokens", _tokens(summary)),
         ("cost", _cost(summary)),
+        ("by tag", _by_tag(summary)),
         ("categories", ", ".join(f"{plain(k)} {n}" for k, n in list(summary.counts.items())[:12])),
         ("failures", ", ".join(f"{code} {n}" for code, n in summary.failures.items())),
         ("results", summary.results or ""),
@@ -153,6 +162,12 @@ def _calls(summary: Summary) -> str:
     if summary.possibly_billed:
         parts.append(f"{summary.possibly_billed:,} possibly billed without an answer")
     return ", ".join(parts)
+
+
+def _by_tag(summary: Summary) -> str:
+    bills = list(summary.by_tag.items())
+    shown = [f"{plain(tag)} {dollars(bill.cost_usd)} for {bill.rows:,} rows" for tag, bill in bills[:12]]
+    return "; ".join([*shown, f"{len(bills) - 12:,} more"] if len(bills) > 12 else shown)
 
 
 def _percent(share: float | None) -> str:

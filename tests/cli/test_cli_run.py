@@ -49,6 +49,25 @@ def test_a_second_run_is_answered_from_the_cache(trivet, simulator: sim.Simulato
     assert second.document["counts"] == first.document["counts"]
 
 
+def test_tags_are_on_every_record_and_in_the_bill(trivet, simulator: sim.Simulator, tmp_path: Path) -> None:
+    """`--tag` names what is spent, hits included, and changes neither the cache's key nor the run."""
+    tags = ("--tag", "team=search", "--tag", "note=a=b")
+    ended = trivet("run", TASK, TICKETS, "--base-url", simulator.url, "--json", *tags)
+    cost = ended.document["cost_usd"]
+    assert ended.document["by_tag"] == {
+        "note=a=b": {"rows": 20, "cost_usd": cost}, "team=search": {"rows": 20, "cost_usd": cost},
+    }  # fmt: skip
+    (ledger,) = tmp_path.glob("runs/*/ledger.jsonl")
+    assert [line["tags"] for line in results(ledger)] == [{"team": "search", "note": "a=b"}] * 20
+    again = trivet("run", TASK, TICKETS, "--base-url", simulator.url, "--json", "--tag", "team=ads")
+    assert again.document["calls"]["cache_hits"] == 20
+    assert again.document["by_tag"] == {"team=ads": {"rows": 20, "cost_usd": 0}}
+    for wrong in (["--tag", "team"], ["--tag", "=x"], ["--tag", "a=1", "--tag", "a=2"]):
+        refused = trivet("run", TASK, TICKETS, "--base-url", simulator.url, *wrong)
+        assert refused.code == 2
+        assert "--tag" in refused.err
+
+
 def test_the_simulator_needs_no_key_and_is_called_simulated(trivet) -> None:
     """`--sim` works from nothing, and its output says what is made up."""
     ended = trivet("run", TASK, TICKETS, "--sim", "--first", "3", env={"OPENAI_API_KEY": ""})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import trivet as package
-from trivet.client.client import today
+from trivet.client.today import today
 from trivet.errors import ProviderError
 from trivet.prices.book import Book
 from trivet.prices.table import load

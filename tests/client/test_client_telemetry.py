@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 import trivet
 
-client = trivet.Client(base_url=sys.argv[1], simulated=sys.argv[2])
+client = trivet.Client(base_url=sys.argv[1], simulated=sys.argv[2], tags={"team": "search"})
 exporter = InMemorySpanExporter()
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -38,6 +38,7 @@ spans = exporter.get_finished_spans()
 names = {span.context.span_id: span.name for span in spans}
 for span in spans:
     if span.name.startswith("chat"):
+        assert span.attributes["trivet.tags.team"] == "search", span
         print(names[span.parent.span_id] if span.parent else "nobody")
 """
 

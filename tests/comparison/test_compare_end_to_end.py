@@ -21,17 +21,16 @@ def test_comparing_in_python(simulator: sim.Simulator, tmp_path: Path) -> None:
     long = trivet.Task.load(TASK, "verbose")
     before = simulator.books()["requests"]
     with trivet.Client(base_url=simulator.url, simulated=simulator.identity) as client:
-        found = trivet.compare(
-            {"verbose": long, "concise": short}, TICKETS, truth="category", client=client, folder=tmp_path
-        )
-        again = trivet.compare({"verbose": long, "concise": short}, TICKETS, client=client, folder=None)
+        both = {"verbose": long, "concise": short}
+        found = trivet.compare(both, TICKETS, truth="category", client=client, folder=tmp_path, control=0)
+        again = trivet.compare(both, TICKETS, client=client, folder=None, control=0, calibrate=False)
     assert simulator.books()["requests"] - before == 80  # type: ignore[operator]
     assert (found.rows, found.quality, again.quality) == (20, "accuracy", "agreement")
     assert found.simulated
     assert found.variants["concise"].tokens.input < found.variants["verbose"].tokens.input
     assert found.variants["concise"].cost_ratio is not None
     assert found.variants["concise"].cost_ratio < 1
-    kept = [len(list(read_records(place))) for place in tmp_path.glob("*/*") if place.is_dir()]
+    kept = [len(list(read_records(place.parent))) for place in tmp_path.glob("*/*/ledger.jsonl")]
     assert kept == [20, 20]
     assert "concise" in str(found)
 

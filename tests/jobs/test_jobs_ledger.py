@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import MachineError, RunError
-from trivet.jobs.ledger import Ledger, encoded, read_records
+from trivet.jobs.ledger import Ledger, read_records
+from trivet.jobs.record_lines import encoded
 from trivet.jobs.rowset import RowSet
 from trivet.records import Failure, Record
 from trivet.types import Attempt, Usage

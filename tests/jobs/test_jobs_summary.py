@@ -11,7 +11,7 @@ import pytest
 
 from trivet.jobs.summary import Totals, latency_of
 from trivet.records import Failure, Record
-from trivet.summary import Calls, Latency, Summary, Tokens
+from trivet.summary import Calls, Latency, Summary, TagBill, Tokens
 from trivet.types import Attempt, Usage
 
 USAGE = Usage(input=50, cached_input=10, output=3, reasoning=1)
@@ -89,6 +89,29 @@ def test_rows_calls_tokens_and_money_add_up() -> None:
     assert (summary.input_chars_mean, summary.output_chars_mean) == (100, 7)
     assert summary.oldest_hit_s == 100.0
     assert summary.possibly_billed == 1
+
+
+def test_the_bill_by_tag_has_all_that_was_spent_under_it() -> None:
+    search, other = {"team": "search", "env": "test"}, {"team": "ads"}
+    replaced = failed(1, "invalid_output", source="provider", model="m", cost=Decimal("0.003"), tags=search)
+    records = [sent(0, tags=search), sent(1, tags=search), sent(2, tags=other, cost=None), hit(3, tags=other), sent(4)]
+    bills = {
+        "env=test": TagBill(rows=2, cost_usd=Decimal("0.005")),
+        "team=ads": TagBill(rows=2, cost_usd=None),
+        "team=search": TagBill(rows=2, cost_usd=Decimal("0.005")),
+    }
+    summary = summary_of(records, replaced=[replaced])
+    assert summary.by_tag == bills
+    assert list(summary.by_tag) == list(bills)
+    assert "team=search $0.005000 for 2 rows" in str(summary)
+    assert summary_of([sent(0)]).by_tag == {}
+    plain = Totals()
+    plain.add_plain([sent(0, tags=search), sent(1, tags=search), sent(2)])
+    one = Totals()
+    for record in (sent(0, tags=search), sent(1, tags=search), sent(2)):
+        one.add(record)
+    fields: dict[str, Any] = {"run": "r", "task": "t", "model": "m", "provider": "p", "wall_s": 1.0, "now": 0.0}
+    assert plain.summary(**fields) == one.summary(**fields)
 
 
 def test_nothing_gives_no_figures() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from trivet.jobs.ledger import encoded
+from trivet.jobs.record_lines import encoded
 from trivet.jobs.runs import Identity, Manifest
 from trivet.jobs.select import Selection
 from trivet.prices.book import standard_book

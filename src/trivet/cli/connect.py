@@ -37,6 +37,7 @@ def client(options: CallOptions, where: dict[str, Any], **more: Any) -> AsyncCli
         "retries": options.retries,
         "timeout": options.timeout,
         "limits": _limits(options),
+        "tags": options.tags(),
     }
     return AsyncClient(**where, **{k: v for k, v in given.items() if v is not None}, **more)
 

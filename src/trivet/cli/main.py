@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from trivet import errors
+from trivet.cli import compare_options as c
 from trivet.cli import options as o
 from trivet.wording import plain
 
@@ -93,6 +94,7 @@ def run(
     keep_going: o.KeepGoing = False,
     durable: o.Durable = False,
     allow_code: o.AllowCode = False,
+    tag: o.Tag = None,
     log: o.Log = None,
     runs: o.Runs = Path("runs"),
     as_json: o.Json = False,
@@ -108,23 +110,28 @@ def run(
 def compare(
     task: o.TaskFile,
     data: o.Data,
-    variants: Annotated[
-        str | None,
-        typer.Option("--variants", metavar="A,B", help="Which, the baseline first (all; the task itself first)."),
-    ] = None,
-    truth: Annotated[
-        str | None, typer.Option("--truth", metavar="COLUMN", help="The column that holds what is right.")
-    ] = None,
-    margin: Annotated[float, typer.Option("--margin", help="The loss of quality that is still accepted.")] = 0.02,
-    time_alone: Annotated[
-        bool,
-        typer.Option("--time-alone", help="Time each variant in a pass of its own, too; costs that pass."),
-    ] = False,
+    variants: c.Variants = None,
+    models: c.Models = None,
+    tries: c.Tries = None,
+    keep_proven: c.KeepProven = False,
+    truth: c.Truth = None,
+    scorer: c.Scorer = None,
+    margin: c.Margin = 0.02,
+    alpha: c.Alpha = 0.05,
+    control: c.Control = None,
+    stream: c.Stream = False,
+    rate: c.Rate = None,
+    objective: c.Objective = None,
+    time_alone: c.TimeAlone = False,
+    every_row: c.EveryRow = False,
+    calibrate: c.Calibrate = True,
+    fresh: c.Fresh = False,
     model: o.Model = None,
     param: o.Param = None,
     tier: o.Tier = None,
     sim: o.Sim = False,
     base_url: o.BaseUrl = None,
+    cache: o.Cache = None,
     shared: o.Shared = None,
     budget: o.Budget = None,
     concurrency: o.Concurrency = None,
@@ -134,7 +141,7 @@ def compare(
     timeout: o.Timeout = None,
     first: o.First = None,
     sample: o.Sample = None,
-    seed: o.Seed = None,
+    seed: c.Seed = None,
     map: o.Map = None,
     format: o.Format = None,
     allow_code: o.AllowCode = False,

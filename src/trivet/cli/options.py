@@ -53,6 +53,10 @@ Param = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="KEY=VALUE", help="A parameter for the provider; repeatable."),
 ]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="Put on every record, and in the bill by tag; repeatable."),
+]
 Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Structured log of every attempt, JSON lines.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task file import the type it names.")]
 First = Annotated[int | None, typer.Option("--first", metavar="N", min=0, help="Only the first N rows.")]
@@ -177,8 +181,10 @@ class CallOptions:
     retries: int | None = None
     timeout: str | None = None
     seed: int | None = None
+    tag: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.tags()
         if self.sim and self.base_url:
             raise SettingsError("--sim and --base-url exclude each other: which server is meant?")
         if self.budget is not None:
@@ -201,6 +207,15 @@ class CallOptions:
         if len(self.concurrency or "") > 5:
             raise SettingsError(f"--concurrency {self.concurrency}: more than 99,999 calls at once fit no machine")
         return int(self.concurrency or 0)
+
+    def tags(self) -> dict[str, str]:
+        """What the user calls the calls, by name."""
+        pairs = [pair.partition("=") for pair in self.tag]
+        for name, equals, value in pairs:
+            if not (name and equals):
+                raise SettingsError(f"--tag {name}{equals}{value}: write it as key=value, like --tag team=search")
+        once("--tag", [name for name, _, _ in pairs])
+        return {name: value for name, _, value in pairs}
 
     def cache_url(self) -> str | None:
         """The cache of this command; None for off."""

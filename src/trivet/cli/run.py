@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -162,6 +162,7 @@ async def _run(
                 workers=2 * calls.concurrency,
                 id_column=selection.id,
                 kept_columns=selection.keep,
+                tags=calls.tags,
                 keep_going=options.keep_going,
             ),
             keep=job.keep,
@@ -175,14 +176,13 @@ async def _run(
         clock = asyncio.get_running_loop().time
         began, rate, total = clock(), progress.Rate(), source.count()
         try:
-            with _stopping_on_signals(runner):
-                async with asyncio.TaskGroup() as group:
-                    showing = group.create_task(
-                        progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock()))
-                    )
-                    await runner.run(job.rows(), GRACE)
-                    showing.cancel()
-            summary = job.finish(wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
+            _stop_on_signals(runner)
+            async with asyncio.TaskGroup() as group:
+                showing = group.create_task(progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock())))
+                await runner.run(job.rows(), GRACE)
+                showing.cancel()
+            finish = partial(job.finish, wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
+            summary = await asyncio.to_thread(finish)  # so that the loop still hears a second Ctrl-C
             if shared is not None:
                 await shared.close(done=not summary.interrupted)
         finally:
@@ -269,9 +269,11 @@ def _moment(
     )
 
 
-@contextmanager
-def _stopping_on_signals(runner: Runner) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends the process at once."""
+def _stop_on_signals(runner: Runner) -> None:
+    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends the process at once.
+
+    Until the loop is closed: once the rows are done, the first one has nothing to stop and changes nothing.
+    """
     loop = asyncio.get_running_loop()
     asked = False
 
@@ -281,16 +283,14 @@ def _stopping_on_signals(runner: Runner) -> Iterator[None]:
             progress.restore()
             os._exit(130)
         asked = True
+        if runner.ended:
+            note("trivet: all rows are done, the results are being written (Ctrl-C again to leave at once)")
+            return
         note("trivet: stopping; calls in flight may finish (Ctrl-C again to leave at once)")
         runner.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _failure(stopped: Exception) -> Failure:

@@ -64,7 +64,8 @@ class AsyncClient:
     `retries`: of failures; refusals for pace are waited out besides. `timeout`: seconds for one attempt;
     `deadline`: seconds for a whole reply. `base_url`, `api_key`, `organization`, `project`: else from
     `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`. `prices`: US dollars per million
-    tokens of models without a known price, `{"my-model": {"input": "0.1", "output": "0.4"}}`. `simulated`: the
+    tokens of models without a known price, `{"my-model": {"input": "0.1", "output": "0.4"}}`. `tags`: what to call all
+    this, `{"team": "search"}`: on every span and record, and in the summary's bill. `simulated`: the
     identity of a simulated provider at `base_url`.
 
     Raises `SettingsError` when something is wrong or missing. Opens no connection until the first call.
@@ -115,7 +116,7 @@ class AsyncClient:
         )
         self.account = Account(None if budget is None else money(str(budget)))
         self.prices = standard_book().with_overrides(prices) if prices else standard_book()
-        self._tags = dict(tags or {})
+        self.tags = _checked(tags or {})
         self._store: Store | None = open_store(cache)
         self.together = open_together(shared, cache, self.endpoint, self.account.budget, budget_name)
         self._budget_name = budget_name
@@ -205,6 +206,7 @@ class AsyncClient:
             workers=2 * self.concurrency,
             id_column=id,
             kept_columns=kept,
+            tags=self.tags,
             keep_going=keep_going,
         )
         run = AsyncRun(task, self.ask, running, job, self.wants_more)
@@ -227,11 +229,13 @@ class AsyncClient:
             tier=params.get("service_tier"),
             cacheable=cacheable(fields),
             timeout=duration(timeout) if isinstance(timeout, str) else timeout,
-            tags=self._tags,
+            tags=self.tags,
         )
 
     def ask(self, request: Request) -> Coroutine[Any, Any, Reply]:
         """An encoded request through every layer; what is not a result comes back as it is."""
+        if self.tags and not request.tags:
+            request = replace(request, tags=self.tags)
         return self._stack()(request)
 
     def _stack(self) -> Stack:
@@ -367,6 +371,13 @@ def _answer(reply: Reply) -> Reply:
 def _accept(reply: Reply) -> str | None:
     wrong = problem(reply, None)
     return None if wrong is None else wrong.code
+
+
+def _checked(tags: Mapping[str, str]) -> dict[str, str]:
+    for name, value in tags.items():
+        if not (isinstance(name, str) and name and isinstance(value, str)):
+            raise SettingsError(f"the tag {name!r}: {value!r:.80} is not text with a name, like {{'team': 'search'}}")
+    return dict(tags)
 
 
 def _characters(input: object, instructions: object) -> int:

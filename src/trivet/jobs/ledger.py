@@ -13,7 +13,6 @@ import logging
 import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +21,7 @@ from trivet.errors import MachineError, RunError
 from trivet.jobs import intents
 from trivet.jobs.intents import InFlight, Mark, TakenUp
 from trivet.jobs.line_file import LineFile, scan
+from trivet.jobs.record_lines import decoded, encoded
 from trivet.jobs.rowset import RowSet
 from trivet.jobs.runs import owner
 from trivet.jobs.writing import machine_errors
@@ -42,8 +42,6 @@ class _Numbered(Struct):
     n: int
 
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
-_decode = msgspec.json.Decoder(Record).decode
 _row_of = msgspec.json.Decoder(_Numbered).decode
 
 
@@ -211,24 +209,6 @@ def read_in_flight(folder: Path) -> InFlight:
     return in_flight
 
 
-def encoded(record: Record) -> bytes:
-    """The record as a line; what JSON has no type for is written as text."""
-    try:
-        return _encode(record) + b"\n"
-    except UnicodeEncodeError:  # half of a surrogate pair, which Python can hold and UTF-8 can't
-        return _encode(_without_surrogates(msgspec.to_builtins(record, enc_hook=str))) + b"\n"
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_surrogates(item) for item in value]
-    return value
-
-
 def _lock(fd: int, folder: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -255,7 +235,7 @@ def _merged(folder: Path) -> Iterator[tuple[int, Record | Mark | None]]:
 
 def _record(line: bytes) -> Record | None:
     try:
-        record = _decode(line)
+        record = decoded(line)
     except (ValueError, RecursionError):
         return None
     return record if 0 <= record.n <= MAX_ROWS else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -16,11 +16,15 @@ from trivet.types import Journal, RateLimits, Reply, Request
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What one row came to: `output` from a reply that was accepted, or the `error` that stands in its way."""
+    """What one row came to: `output` from a reply that was accepted, or the `error` that stands in its way.
+
+    `asked_model`: the model, where there was something to ask it.
+    """
 
     output: Any = None
     error: TrivetError | None = None
     reply: Reply | None = None
+    asked_model: str | None = None
     input_chars: int = 0
 
     @property
@@ -41,22 +45,27 @@ async def outcome_of(
     cacheable: bool,
     label: str,
     journal: Journal | None = None,
+    stream: bool = False,
 ) -> Outcome:
-    """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own."""
+    """Render, ask, judge: what one row comes to. Only a `MachineError` is raised; all else is the row's own.
+
+    `stream`: ask for a streamed answer.
+    """
     if row.data is None:
         return Outcome(error=DataError(row.error or f"bad row at {row.place}"))
     reply: Reply | None = None
+    asked: str | None = None
     characters = 0
     try:
-        request = task.request(row.data, model=model, cacheable=cacheable, label=label, journal=journal)
-        characters = request.characters
+        request = task.request(row.data, model=model, cacheable=cacheable, label=label, journal=journal, stream=stream)
+        asked, characters = request.model, request.characters
         reply = await ask(request)
-        return Outcome(output=task.result(reply), reply=reply, input_chars=characters)
+        return Outcome(output=task.result(reply), reply=reply, asked_model=asked, input_chars=characters)
     except UsageError as error:
         placed = DataError(f"{row.place}: {error}") if row.file else error
-        return Outcome(error=placed, input_chars=characters)
+        return Outcome(error=placed, asked_model=asked, input_chars=characters)
     except (RequestError, AnswerError) as error:
-        return Outcome(error=error, reply=reply, input_chars=characters)
+        return Outcome(error=error, reply=reply, asked_model=asked, input_chars=characters)
 
 
 def record_of(
@@ -66,6 +75,7 @@ def record_of(
     kept: tuple[str, ...],
     at: float,
     limits: RateLimits | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Record:
     """The record of a row. `kept`: columns to copy; `at`: Unix time; `limits`: the provider's, where they are news."""
     failure = outcome.failure
@@ -74,6 +84,8 @@ def record_of(
         "id": identity,
         "output": UNSET if failure else to_jsonable(outcome.output),
         "error": failure,
+        "tags": tags or None,
+        "asked_model": outcome.asked_model,
         "kept": ({name: row.data[name] for name in kept if name in row.data} or None) if row.data else None,
         "input_chars": outcome.input_chars,
         "at": at,

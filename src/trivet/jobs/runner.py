@@ -8,7 +8,7 @@ the rows without a record are asked when the run is resumed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig:
     """`workers` rows at once at most; `id_column` names rows, `kept_columns` are copied to their records.
+    `tags` are put on every record.
 
     `keep_going`: a failure that befalls row after row does not end the run.
     """
@@ -77,6 +78,7 @@ class RunnerConfig:
     workers: int
     id_column: str | None = None
     kept_columns: tuple[str, ...] = ()
+    tags: Mapping[str, str] | None = None
     cacheable: bool = True
     keep_going: bool = False
 
@@ -148,10 +150,15 @@ class Runner:
         self._rows.put_nowait(None)  # wakes whoever waits for a row
 
     @property
+    def ended(self) -> bool:
+        """Whether every row has come to its end."""
+        return self._all_fed and self._fed == self._ok + self._failed
+
+    @property
     def interrupted(self) -> bool:
         """Whether the run was stopped before its rows came to an end."""
         stopped = self._stopping.is_set() or self.stopped is not None
-        return stopped and not (self._all_fed and self._fed == self._ok + self._failed)
+        return stopped and not self.ended
 
     async def _end_late(self, grace: float) -> None:
         await self._stopping.wait()
@@ -245,8 +252,9 @@ class Runner:
             identity = str(identity)
         failure = outcome.failure
         limits = self._told.news(outcome.reply)
-        written = self._keep(record_of(row, identity, outcome, self._config.kept_columns, self._now(), limits))
-        if row.data is not None and not self._config.keep_going:  # a row that can't be read tells of itself alone
+        config = self._config
+        written = self._keep(record_of(row, identity, outcome, config.kept_columns, self._now(), limits, config.tags))
+        if row.data is not None and not config.keep_going:  # a row that can't be read tells of itself alone
             repeated = self._alike.add(failure)
             if repeated is not None:
                 self.stop(repeated)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from trivet.errors import RunError
+from trivet.jobs.record_lines import VERSION as RECORDS
 from trivet.jobs.select import Selection
 from trivet.jobs.writing import machine_errors, replace
 from trivet.summary import Summary
@@ -38,7 +39,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     `task`, `data`: as the user named them. `task_digest`: over all that can change an answer; `task_parts`:
     the same part by part, to say which has changed. `data_fingerprint`: None where the data can be read only
-    once. `labels`: whether the outputs are a fixed few, not text. `out_stamp`: the file at `out` that this run may
+    once. `labels`: whether the outputs are a fixed few, not text. `records`: the version of the
+    records last written (each says its own). `out_stamp`: the file at `out` that this run may
     replace, None when there is none. Times are Unix times; `token` names the run among all, wherever its folder is;
     `pid`, `host` and `since` are of the process that runs it, or last did.
     """
@@ -50,6 +52,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     model: str
     provider: str
     version: str
+    records: int = 1
     task_digest: str
     task_parts: dict[str, str] = {}
     data_fingerprint: str | None = None
@@ -110,7 +113,7 @@ def create(root: Path, stem: str, now: float) -> Path:
 
 def write_manifest(folder: Path, manifest: Manifest, now: float) -> Manifest:
     """Write what the run says of itself, with this process as the one that runs it; returns it so."""
-    owned = msgspec.structs.replace(manifest, pid=os.getpid(), host=socket.gethostname(), since=now)
+    owned = msgspec.structs.replace(manifest, records=RECORDS, pid=os.getpid(), host=socket.gethostname(), since=now)
     _write(folder, owned)
     return owned
 

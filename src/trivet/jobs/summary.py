@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from trivet.records import Record
 from trivet.stats.percentiles import Percentiles
-from trivet.summary import Calls, Latency, Summary, Tokens
+from trivet.summary import Calls, Latency, Summary, TagBill, Tokens
 from trivet.types import Usage
 
 MAX_LABELS = 100
@@ -35,6 +35,7 @@ class Totals:
         self._by_source: Counter[str] = Counter()
         self._characters = Means()
         self._money = Money()
+        self._by_tag = Tags()
         self.latency = array("d")
         self.ttft = array("d")
         self._oldest_hit: float | None = None  # Unix time
@@ -49,10 +50,14 @@ class Totals:
             self._failures[record.error.code] += 1
         self._characters.add(record)
         self._add_call(record)
+        if record.tags:
+            self._by_tag.add(record, rows=1)
 
     def add_replaced(self, record: Record) -> None:
         """Count what was spent on a record that is not the last word on its row: replaced, or of a run that stopped."""
         self._add_call(record)
+        if record.tags:
+            self._by_tag.add(record, rows=0)
 
     def add_plain(self, records: Sequence[Record]) -> None:
         """The same as `add` for each of many records that are `is_plain`, several times as fast."""
@@ -62,6 +67,8 @@ class Totals:
                 self._count_output(output, count)
         self._characters.add_plain(records)
         self._money.add_plain(records)
+        for record in [record for record in records if record.tags]:
+            self._by_tag.add(record, rows=1)
         self._by_source["provider"] += len(records)
         self.latency.extend([record.latency for record in records if record.latency is not None])
         self.ttft.extend([record.ttft for record in records if record.ttft is not None])
@@ -144,6 +151,7 @@ class Totals:
             possibly_billed=money.possibly_billed + lost,
             interrupted=interrupted,
             results=results,
+            by_tag=self._by_tag.bills(),
         )
 
 
@@ -221,6 +229,29 @@ class Money:
         if self._uncounted:
             return Tokens(input=None, cached_input=None, output=None, reasoning=None)
         return Tokens(input=self._input, cached_input=self._cached, output=self._output, reasoning=self._reasoning)
+
+
+class Tags:
+    """Rows and dollars by tag, over all records that have tags."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[tuple[str, str]] = Counter()
+        self._cost: dict[tuple[str, str], Decimal | None] = {}
+
+    def add(self, record: Record, *, rows: int) -> None:
+        """Count a record; `rows`: 0 where it is not the last word on its row."""
+        billed = record.billed()
+        for pair in (record.tags or {}).items():
+            self._rows[pair] += rows
+            known = self._cost.get(pair, Decimal(0))
+            self._cost[pair] = None if known is None or billed is None else known + billed
+
+    def bills(self) -> dict[str, TagBill]:
+        """By `key=value`, in the order of keys and values."""
+        return {
+            f"{name}={value}": TagBill(rows=self._rows[name, value], cost_usd=cost)
+            for (name, value), cost in sorted(self._cost.items())
+        }
 
 
 class Means:

@@ -47,6 +47,8 @@ def _about(found: ComparisonFigures) -> Markup:
         ("rows", lambda rows: f"{rows:,} rows"),
         ("margin", lambda margin: f"margin {axes.share(margin)}"),
         ("alpha", lambda alpha: f"level {axes.share(alpha)}"),
+        ("noise_floor", lambda floor: f"noise of the baseline {axes.share(floor)}"),
+        ("client_bias.p50", lambda bias: f"of each latency {seconds(bias)} are the client's"),
         ("spent_usd", lambda usd: f"spent {dollars(axes.exact(usd))}"),
     ]
     words += [show(value) for name, show in shown if (value := look_up(figures, name)) is not None]
@@ -73,6 +75,9 @@ _LINES: list[Line] = [
     ("Latency, p50", "latency_s.p50", seconds),
     ("Latency, p95", "latency_s.p95", seconds),
     ("Latency, times the baseline's", "latency_ratio", axes.times),
+    ("First token, p50", "ttft_s.p50", seconds),
+    ("First token, p95", "ttft_s.p95", seconds),
+    ("Right within the objective", "goodput.share", axes.share),
     ("Total time, alone", "wall_s", seconds),
     ("Tokens in", "tokens.input", lambda v: f"{v:,}"),
     ("Tokens out", "tokens.output", lambda v: f"{v:,}"),

@@ -21,7 +21,8 @@ class SavedComparison(Struct, frozen=True, kw_only=True):
     """One comparison. `folders`: each variant's, by its name, the baseline first, in the comparison's own folder.
 
     `figures`: what `trivet compare --json` prints, None while there is no end; `verdicts`: a sentence for each
-    candidate. `at`, `finished_at`: Unix times. `labels`: all outputs are labels, not text.
+    candidate. `at`, `finished_at`: Unix times. `labels`: all outputs are labels, not text. `identity`: a digest of what
+    was asked, by which a comparison that was stopped is known again. `alone`: seconds of each variant's pass alone.
     """
 
     version: int = 1
@@ -37,6 +38,8 @@ class SavedComparison(Struct, frozen=True, kw_only=True):
     folders: dict[str, str] = {}
     figures: dict[str, Any] | None = None
     verdicts: dict[str, str] = {}
+    identity: str = ""
+    alone: dict[str, float] = {}
 
 
 def write(folder: Path, saved: SavedComparison) -> None:

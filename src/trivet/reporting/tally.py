@@ -13,10 +13,9 @@ from decimal import Decimal
 from heapq import heappush, heapreplace
 from pathlib import Path
 
-import msgspec
-
 from trivet.jobs.files import BUFFER
 from trivet.jobs.ledger import MAX_ROWS, NAME
+from trivet.jobs.record_lines import decoded
 from trivet.jobs.rowset import RowSet
 from trivet.jobs.summary import Totals, is_plain
 from trivet.prices.book import Book
@@ -206,7 +205,7 @@ def _batches(path: Path, size: int) -> Iterator[tuple[list[Record], int]]:
             if not lines[-1].endswith(b"\n"):  # a process is writing it, or was cut off
                 lines.pop()
             try:
-                records = [_decode(line) for line in lines]
+                records = [decoded(line) for line in lines]
             except (ValueError, RecursionError):
                 records = [record for line in lines if (record := _record(line)) is not None]
             if records and not 0 <= min(r.n for r in records) <= max(r.n for r in records) <= MAX_ROWS:
@@ -216,9 +215,6 @@ def _batches(path: Path, size: int) -> Iterator[tuple[list[Record], int]]:
 
 def _record(line: bytes) -> Record | None:
     try:
-        return _decode(line)
+        return decoded(line)
     except (ValueError, RecursionError):
         return None
-
-
-_decode = msgspec.json.Decoder(Record).decode

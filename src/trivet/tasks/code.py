@@ -1,4 +1,4 @@
-"""Importing the pydantic model that a task file names; the only place where a task file runs code."""
+"""Importing what a task file or an option names as "package.module:name"; the only place where they run code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ def imported_model(spec: str, folder: Path) -> Model:
 
     Raises `TaskError` where there is no such module or model, or where importing it fails.
     """
+    return Model(imported(spec, folder, "type", "Model"))
+
+
+def imported(spec: str, folder: Path, what: str, example: str = "function") -> Any:
+    """What stands at "package.module:name"; `what` it is for, in messages. Raises as `imported_model` does."""
     module_name, _, name = spec.partition(":")
     if not (all(map(str.isidentifier, module_name.split("."))) and name.isidentifier()):
-        raise TaskError(f"type must look like 'package.module:Model', not {spec!r:.80}")
+        raise TaskError(f"{what} must look like 'package.module:{example}', not {spec!r:.80}")
     found = getattr(_imported(module_name, folder), name, None)
     if found is None:
         raise TaskError(f"the module '{module_name}' has no '{name}'")
-    return Model(found)
+    return found
 
 
 def _imported(name: str, folder: Path) -> Any:
