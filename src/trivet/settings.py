@@ -180,6 +180,11 @@ def _variable(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
+def set_variables(variables: Mapping[str, str]) -> None:
+    """Set variables of this process and of what it starts, for a program that reads them itself."""
+    os.environ.update(variables)
+
+
 def proxies() -> Mapping[str, str]:
     """The proxies of the environment by scheme, `no` for the exceptions."""
     return urllib.request.getproxies_environment()
