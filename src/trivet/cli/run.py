@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -23,6 +21,7 @@ from trivet.cli.connect import client, server
 from trivet.cli.log import LogFile, log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
+from trivet.cli.stopping import signals_given_back, stopping
 from trivet.client.client import AsyncClient, today
 from trivet.client.door import new_loop
 from trivet.engine.shared_account import SharedAccount
@@ -117,13 +116,15 @@ def execute(options: RunOptions) -> int:
     if options.dry_run:
         return _dry_run(task, source, as_json=options.as_json)
     collect_less()
-    with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
-        summary, stopped = loop.run(_run(options, task, source, selection, where, log))
-    if options.as_json:
-        document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
-    else:
-        say(str(summary))
-    return _code(summary, stopped, resumable=options)
+    with signals_given_back():
+        with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
+            summary, stopped = loop.run(_run(options, task, source, selection, where, log))
+        if options.as_json:
+            document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
+        else:
+            say(str(summary))
+        sys.stdout.flush()
+        return _code(summary, stopped, resumable=options)
 
 
 @asynccontextmanager
@@ -174,7 +175,7 @@ async def _run(
         clock = asyncio.get_running_loop().time
         began, rate, total = clock(), progress.Rate(), source.count()
         try:
-            with _stopping_on_signals(runner):
+            with stopping(runner.stop):
                 async with asyncio.TaskGroup() as group:
                     showing = group.create_task(
                         progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock()))
@@ -266,30 +267,6 @@ def _moment(
         cost=layers.meter.cost,
         unpriced=layers.meter.unpriced,
     )
-
-
-@contextmanager
-def _stopping_on_signals(runner: Runner) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends the process at once."""
-    loop = asyncio.get_running_loop()
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if asked:
-            progress.restore()
-            os._exit(130)
-        asked = True
-        note("trivet: stopping; calls in flight may finish (Ctrl-C again to leave at once)")
-        runner.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _failure(stopped: Exception) -> Failure:
