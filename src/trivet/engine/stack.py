@@ -107,7 +107,7 @@ class Stack:
         self._numbers = itertools.count()
         self._counting = Lock()
         shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
-        call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send)
+        call: Callable[[Request], Awaitable[Reply]] = Send(transport, config.endpoint, config.send, clocks.now)
         call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw, sharing=sharing)
         call = Budget(call, account, prices, clocks.today)
         call = self._retry = Retry(call, config.backoff, clocks.draw)
