@@ -52,7 +52,7 @@ class Found:
 
     def refused(self, sent: float, now: float) -> float:
         """A request sent at `sent` was refused for pace: seconds that all should pause for, 0 if nothing is new."""
-        self._passed = max(0, self._passed - 1)
+        self.dropped()
         if sent <= self._deaf_until or self._cut is None:
             return 0.0
         if not self._passed:
@@ -71,6 +71,10 @@ class Found:
         self._cut = self._deaf_until = now
         self._pause, self._passed = PAUSE_S, 0
         return self._pause
+
+    def dropped(self) -> None:
+        """A request that went did not pass."""
+        self._passed = max(0, self._passed - 1)
 
     def __repr__(self) -> str:
         return f"Found({self._after_cut:.3g}/s after the last cut)"
