@@ -98,7 +98,8 @@ class Job:
         manifest = runs.read_manifest(found) if found is not None else None
         stamp = None
         if config.out is not None:
-            stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, inputs=source.paths)
+            last = runs.last(config.root, who) if manifest is None and config.resume else None
+            stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, last=last, inputs=source.paths)
         folder = found or _new_folder(config, now)
         ledger = Ledger.open(folder, now)
         if manifest is None:
