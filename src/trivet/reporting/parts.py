@@ -33,8 +33,9 @@ def duration(value: float | None, name: str) -> Markup:
 
 def count(value: float | None, name: str) -> Markup:
     """A whole number, or a mean of whole numbers."""
-    whole = value is None or value == int(value)
-    return figure(value, f"{value:,.0f}" if whole and value is not None else f"{value:,.1f}", name)
+    if value is None:
+        return figure(None, "", name)
+    return figure(value, f"{value:,.0f}" if value == int(value) else f"{value:,.1f}", name)
 
 
 def share(value: float | None, name: str) -> Markup:
