@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from trivet import sim
+from trivet.jobs.record_lines import decoded
 from trivet.prices.book import standard_book
 
 TASK = Path(__file__).parent.parent.parent / "examples" / "triage" / "triage.toml"
@@ -126,9 +127,9 @@ def test_what_was_lost_counts_against_the_budget_of_the_run_that_goes_on(tmp_pat
         process = start(tmp_path, server.url)
         asking(process, tmp_path, 0, least=40)
         kill(process, 0.0)
-        records = [json.loads(line) for line in next(tmp_path.glob("runs/*/ledger.jsonl")).read_text().splitlines()]
-        known = sum(Decimal(record["cost"]) for record in records)
-        done = {record["n"] for record in records}
+        records = [decoded(line) for line in next(tmp_path.glob("runs/*/ledger.jsonl")).read_bytes().splitlines()]
+        known = sum(record.cost or Decimal(0) for record in records)
+        done = {record.n for record in records}
         each = [worst_case(mark) for mark in marks(tmp_path) if mark["n"] not in done]
         lost = sum(each)
         assert lost > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +16,7 @@ import pytest
 import trivet
 from trivet import sim
 from trivet.errors import ProtocolError, RepeatedError, TransportError
+from trivet.jobs.record_lines import decoded
 from trivet.testing import servers
 
 TASK = trivet.Task(
@@ -89,9 +89,8 @@ async def test_a_third_of_all_attempts_failing_in_every_way(tmp_path: Path) -> N
 
 def billed_attempts(folder: Path) -> int:
     """Attempts whose bill is known."""
-    lines = next(folder.glob("*/ledger.jsonl")).read_text().splitlines()
-    attempts = [attempt for line in lines for attempt in json.loads(line).get("attempts", [])]
-    return sum("usage" in attempt for attempt in attempts)
+    lines = next(folder.glob("*/ledger.jsonl")).read_bytes().splitlines()
+    return sum(attempt.usage is not None for line in lines for attempt in decoded(line).attempts)
 
 
 @asynccontextmanager

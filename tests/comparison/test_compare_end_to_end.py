@@ -20,7 +20,7 @@ def test_comparing_in_python(simulator: sim.Simulator, tmp_path: Path) -> None:
     short = trivet.Task.load(TASK)
     long = trivet.Task.load(TASK, "verbose")
     before = simulator.books()["requests"]
-    with trivet.Client(base_url=simulator.url, simulated=simulator.identity) as client:
+    with trivet.Client(base_url=simulator.url, simulated=simulator.identity, tags={"team": "a"}) as client:
         both = {"verbose": long, "concise": short}
         found = trivet.compare(both, TICKETS, truth="category", client=client, folder=tmp_path, control=0)
         again = trivet.compare(both, TICKETS, client=client, folder=None, control=0, calibrate=False)
@@ -30,8 +30,9 @@ def test_comparing_in_python(simulator: sim.Simulator, tmp_path: Path) -> None:
     assert found.variants["concise"].tokens.input < found.variants["verbose"].tokens.input
     assert found.variants["concise"].cost_ratio is not None
     assert found.variants["concise"].cost_ratio < 1
-    kept = [len(list(read_records(place.parent))) for place in tmp_path.glob("*/*/ledger.jsonl")]
-    assert kept == [20, 20]
+    kept = [list(read_records(place.parent)) for place in tmp_path.glob("*/*/ledger.jsonl")]
+    assert [len(records) for records in kept] == [20, 20]
+    assert all(record.tags == {"team": "a"} for records in kept for record in records)
     assert "concise" in str(found)
 
 
@@ -62,7 +63,7 @@ def test_the_budget_covers_a_comparison(trivet, simulator: sim.Simulator) -> Non
 def test_what_can_not_be_compared_is_said_before_any_spend(simulator: sim.Simulator) -> None:
     """One variant, no rows, or a truth that is not there: refused."""
     task = trivet.Task.load(TASK)
-    with trivet.Client(base_url=simulator.url, simulated=simulator.identity) as client:
+    with trivet.Client(base_url=simulator.url, simulated=simulator.identity, tags={"team": "a"}) as client:
         before = simulator.books()["requests"]
         with pytest.raises(TaskError):
             trivet.compare({"a": task}, TICKETS, client=client)

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from trivet.cli import progress
 from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
+from trivet.cli.foretold import Foretold
 from trivet.cli.log import LogFile, log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
@@ -181,8 +182,11 @@ async def _run(
                 showing = group.create_task(progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock())))
                 await runner.run(job.rows(), GRACE)
                 showing.cancel()
+            foretold = Foretold.of(task, source, selection, calls)
+            said = None if job.resumed or runner.interrupted else foretold.predicted()
             finish = partial(job.finish, wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
-            summary = await asyncio.to_thread(finish)  # so that the loop still hears a second Ctrl-C
+            summary = await asyncio.to_thread(finish, predicted=said)  # so that the loop still hears a second Ctrl-C
+            foretold.learn(summary)
             if shared is not None:
                 await shared.close(done=not summary.interrupted)
         finally:
@@ -328,4 +332,5 @@ def _dry_run(task: Task, source: Source, *, as_json: bool) -> int:
         known = "an unknown number of" if rows is None else f"{rows:,}"
         say(f"{known} rows would be asked of {request.model}; the first one:")
         say(body)
+        say("what that would cost, and how long it would take: trivet explain")
     return 0

@@ -62,6 +62,7 @@ class Measurement:
     """One comparison's calls. `model`: where a task names none; `workers`: calls at once; `now`: Unix time.
 
     `rate`: calls a second; `stream`: answers are streamed; `interrupted`: whether to begin no further call.
+    `tags`: put on every record.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Measurement:
         stream: bool,
         now: Callable[[], float],
         interrupted: Callable[[], bool] = lambda: False,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._interrupted = interrupted
+        self._tags = tags
         self._ask = _watching(ask) if stream else ask
         self._model = model
         self._workers = workers
@@ -173,7 +176,7 @@ class Measurement:
         )
         if isinstance(outcome.error, RequestError) and outcome.error.fatal:
             raise outcome.error
-        record = record_of(row, row.n, outcome, (), self._now())
+        record = record_of(row, row.n, outcome, (), self._now(), tags=self._tags)
         return record if self._rate is None else replace(record, queued=record.queued + late)
 
 

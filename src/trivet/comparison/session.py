@@ -148,6 +148,7 @@ class Session:
             stream=stream,
             now=time.time,
             interrupted=self._interrupted,
+            tags=self._client.tags,
         )
 
     async def _together(self, lanes: Mapping[str, Lane]) -> None:
