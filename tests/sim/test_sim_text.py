@@ -30,10 +30,10 @@ def test_a_summary_repeats_no_greeting(matter: str, said: str) -> None:
     assert "card" in topic(matter) or "card" not in matter
 
 
-@pytest.mark.parametrize("limit", range(1, 23))
+@pytest.mark.parametrize("limit", range(1, 21))
 def test_a_text_that_is_cut_ends_on_a_word_that_can_end_it(limit: int) -> None:
     """And is never empty, nor longer than asked."""
-    text = "The parcel was due on Monday and the page of the courier says it has been delivered to my neighbour in the town"
+    text = "The parcel was due on Monday and the page of the courier says it has been delivered to a neighbour"
     cut = first_words(text, limit)
     assert 1 <= len(cut.split()) <= limit
     assert limit == 1 or cut.split()[-1] not in ("on", "and", "the", "of", "that", "to", "in", "has", "been", "my")
