@@ -226,6 +226,15 @@ def test_quiet_and_observe_do_what_they_say(tmp_path: Path) -> None:
     assert "2 calls, 2 answered by the provider" in seen.stderr
 
 
+def test_a_program_without_standard_streams_has_its_simulator(tmp_path: Path) -> None:
+    """As a daemon starts it: nothing of the simulator's comes to stand in their place."""
+    (tmp_path / "quiet.py").write_text(ONCE.replace("print(", "open('said', 'w').write("))
+    command = f"'{sys.executable}' -m trivet.openai --sim --set time_scale=0 quiet.py hello <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, timeout=300)
+    assert done.returncode == 0
+    assert (tmp_path / "said").read_text().startswith("resp_")
+
+
 def test_a_proxy_of_the_environment_does_not_stand_before_the_simulator(tmp_path: Path) -> None:
     """Nothing listens at this proxy's address."""
     (tmp_path / "once.py").write_text(ONCE)

@@ -108,6 +108,7 @@ def _simulate(settings: Sequence[str]) -> None:
     chosen = {name: value for name, _, value in pairs}
     if not chosen.keys() & {"tier", "rpm", "tpm", "null"}:
         chosen["tier"] = str(TIER)
+    _occupy_standard_streams()
     simulator = start(Scenario.parse(chosen))
     parent = os.getpid()
     atexit.register(lambda: simulator.stop() if os.getpid() == parent else None)
@@ -123,10 +124,20 @@ def _simulate(settings: Sequence[str]) -> None:
     name_simulated(simulator.url, simulator.identity)
 
 
+def _occupy_standard_streams() -> None:
+    """Of a program that is started without one of them, the simulator's pipe must not take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
 def _end(message: str, status: int) -> NoReturn:
     _say(f"{NAME}: {message}")
     sys.exit(status)
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    if sys.stderr is not None:  # a program may be started without
+        sys.stderr.write(text + "\n")

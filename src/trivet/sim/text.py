@@ -30,6 +30,8 @@ _DANGLING = re.compile(
     r"because|after|before|until|once|again|is|are|was|were|be|been|has|have|had|will|would|can|could|my|your|our|their|"
     r"his|her|its|this|these|those|not|no|more|like))+$"
 )
+_TAIL = 120
+"""Characters at the end of a cut text in which words are looked for that can't end a sentence."""
 _ACTION_LABELS = tuple((words, "") for words in _ACTIONS)
 
 _TALK = (
@@ -130,7 +132,7 @@ def first_words(text: str, limit: int) -> str:
     if len(words) <= limit:
         return text
     kept = " ".join(words[:limit]).rstrip(",;:-")
-    return _DANGLING.sub("", kept) or kept
+    return kept[:-_TAIL] + _DANGLING.sub("", kept[-_TAIL:]) if kept[:-_TAIL] else _DANGLING.sub("", kept) or kept
 
 
 def _matter_of_fact(matter: str) -> str:
