@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trivet.comparison.compare import compare as compare
     from trivet.comparison.result import Comparison as Comparison
     from trivet.engine.limit import Limits as Limits
+    from trivet.explanation.explain import explain as explain
+    from trivet.explanation.result import Explanation as Explanation
     from trivet.jobs.runner import Result as Result
     from trivet.linting.lint import lint as lint
     from trivet.reporting.report import report as report
@@ -38,6 +40,7 @@ _HOMES = {
     "Client": "trivet.client.blocking",
     "Comparison": "trivet.comparison.result",
     "Event": "trivet.types",
+    "Explanation": "trivet.explanation.result",
     "Labels": "trivet.tasks.labels",
     "Limits": "trivet.engine.limit",
     "Reply": "trivet.types",
@@ -49,6 +52,7 @@ _HOMES = {
     "Text": "trivet.tasks.text",
     "Usage": "trivet.types",
     "compare": "trivet.comparison.compare",
+    "explain": "trivet.explanation.explain",
     "lint": "trivet.linting.lint",
     "report": "trivet.reporting.report",
 }
@@ -60,6 +64,7 @@ __all__ = [
     "Client",
     "Comparison",
     "Event",
+    "Explanation",
     "Labels",
     "Limits",
     "Reply",
@@ -72,6 +77,7 @@ __all__ = [
     "Usage",
     "compare",
     "errors",
+    "explain",
     "lint",
     "report",
     "sim",

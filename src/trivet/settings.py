@@ -170,9 +170,19 @@ def endpoint(
     )
 
 
+def has_key() -> bool:
+    """Whether the environment names a key."""
+    return _variable("OPENAI_API_KEY") is not None
+
+
 def _variable(name: str) -> str | None:
     """A variable of the environment; one that is empty or blank is as good as not set."""
     return os.environ.get(name, "").strip() or None
+
+
+def set_variables(variables: Mapping[str, str]) -> None:
+    """Set variables of this process and of what it starts, for a program that reads them itself."""
+    os.environ.update(variables)
 
 
 def proxies() -> Mapping[str, str]:

@@ -52,6 +52,14 @@ class TagBill(Struct, frozen=True, kw_only=True):
     cost_usd: Decimal | None
 
 
+class Predicted(Struct, frozen=True, kw_only=True):
+    """What `trivet explain` said of this run before it began: US dollars and seconds, from and to."""
+
+    cost_usd: tuple[Decimal, Decimal] | None
+    time_s: tuple[float, float] | None
+    at: float = 0.0
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """A whole run in figures: what `trivet run --json` prints. A figure that is not known is None."""
 
@@ -81,6 +89,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     results: str | None
     by_tag: dict[str, TagBill] = {}  # "team=search" and the like
     error: Failure | None = None  # what stopped the run before its rows came to an end
+    predicted: Predicted | None = None
 
     def __str__(self) -> str:
         return summary_text(self)
@@ -117,6 +126,7 @@ def _described(summary: Summary) -> tuple[str, list[tuple[str, str]]]:
         ("tokens", _tokens(summary)),
         ("cost", _cost(summary)),
         ("by tag", _by_tag(summary)),
+        ("predicted", _predicted(summary)),
         ("categories", ", ".join(f"{plain(k)} {n}" for k, n in list(summary.counts.items())[:12])),
         ("failures", ", ".join(f"{code} {n}" for code, n in summary.failures.items())),
         ("results", summary.results or ""),
@@ -186,3 +196,33 @@ def _tokens(summary: Summary) -> str:
 def _cost(summary: Summary) -> str:
     saved = f", {dollars(summary.saved_usd)} saved" if summary.saved_usd else ""
     return f"{dollars(summary.cost_usd)}{saved}"
+
+
+def _predicted(summary: Summary) -> str:
+    """What was said before, and whether it came so."""
+    said = summary.predicted
+    if said is None:
+        return ""
+    parts = []
+    if said.cost_usd is not None:
+        low, high = said.cost_usd
+        parts.append(f"cost {_range(dollars(low), dollars(high))}{_held(summary.cost_usd, low, high)}")
+    if said.time_s is not None:
+        fast, slow = said.time_s
+        parts.append(f"time {_range(seconds(fast), seconds(slow))}{_held(summary.wall_s, fast, slow)}")
+    return ", ".join(parts)
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _held(actual: Decimal | float | None, low: Decimal | float, high: Decimal | float) -> str:
+    """How far outside the interval the actual figure is."""
+    if actual is None:
+        return ""
+    value, least, most = float(actual), float(low), float(high)
+    if least <= value <= most:
+        return " (held)"
+    bound = most if value > most else least
+    return f" (actual {abs(value / bound - 1) * 100:.0f} % {'above' if value > most else 'below'})" if bound else ""

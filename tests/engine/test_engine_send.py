@@ -51,6 +51,25 @@ def test_what_is_sent_is_the_head_and_the_tail_to_the_endpoint_with_its_headers(
     virtual(main())
 
 
+def test_a_date_to_come_back_at_is_a_wait_from_now_where_the_server_does_not_date_its_replies() -> None:
+    """RFC 9110 lets a server without a clock leave `date` out; the wait holds for streams too."""
+
+    async def main() -> None:
+        refusal = fault(429, retry_after="Fri, 31 Dec 1999 23:59:59 GMT")
+        streamed = Streamed([refusal.body], status=429, headers=dict(refusal.headers))
+        for refused, stream in ((refusal, False), (streamed, True)):
+            layers = stack(ScriptedTransport(refused), now=lambda: 946684799.0 - 700.0)
+            with pytest.raises(RequestError) as caught:
+                if stream:
+                    async for _ in layers.stream(request(stream=True)):
+                        pass
+                else:
+                    await layers(request())
+            assert caught.value.retry_after == 700.0
+
+    virtual(main())
+
+
 PROMPT, ANSWER, LABEL = "distinctive-prompt-4242 😀", "distinctive-answer-9191 שלום", "row 17"
 
 

@@ -30,7 +30,11 @@ BARE_TASKS = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.gather")
 # Where a rule does not hold, and why.
 ENVIRONMENT = {"settings.py": "the one reader of the environment"}
 TOML = {"settings.py": "the user's settings", "tasks/file.py": "task files"}
-STDOUT = {"cli/": "the command line", "sim/__main__.py": "hands its address to whoever started it"}
+STDOUT = {
+    "cli/": "the command line",
+    "openai/program.py": "flushes that of the program it runs",
+    "sim/__main__.py": "hands its address to whoever started it",
+}
 TASKS = {"engine/flights.py": "owns the flights that outlive their first caller"}
 
 

@@ -147,6 +147,16 @@ def test_a_file_of_another_run_needs_fresh(tmp_path: Path) -> None:
     assert out.read_text() == "{}\n"
 
 
+def test_the_file_of_the_same_command_before_is_called_so(ledger: Ledger, tmp_path: Path) -> None:
+    out = results.write(ledger, tmp_path / "out.jsonl")
+    last = runs.read_manifest(ledger.folder)
+    with pytest.raises(RunError, match=rf"results of {last.run}, the same command's run, .* --fresh .* --retry-failed"):
+        results.check_out(out, last=last)
+    out.write_text("by hand")
+    with pytest.raises(RunError, match="is not of this run"):
+        results.check_out(out, last=last)
+
+
 def test_the_file_that_this_run_wrote_may_be_replaced_until_somebody_changes_it(ledger: Ledger, tmp_path: Path) -> None:
     out = results.write(ledger, tmp_path / "out.jsonl")
     results.check_out(out, manifest=runs.read_manifest(ledger.folder))

@@ -29,6 +29,8 @@ LISTS = [
     "* **account_access**: logins\n* **general_inquiry**: all else\n",
     "Choose from the following intents:\nbilling\ntechnical_support\naccount_access\ngeneral_inquiry\n",
     "Return one of:\nbilling, technical_support,\naccount_access, general_inquiry",
+    "Decide which of the categories billing, technical_support, account_access, general_inquiry fits best.",
+    "Tell which of the labels billing, technical_support, account_access and general_inquiry it is.",
 ]
 
 
@@ -43,6 +45,12 @@ def test_guidance_in_bullets_is_not_a_list_of_labels() -> None:
     advice = "Classify it.\n- Read the whole ticket with care before you decide anything.\n- Be polite and kind.\n"
     assert find_labels(advice) == ()
     assert [name for name, _ in find_labels(advice + "Labels: spam, ham")] == ["spam", "ham"]
+
+
+def test_a_turn_of_phrase_after_a_noun_is_no_list() -> None:
+    """Words between commas are labels only where there are several of them."""
+    assert find_labels("Use the categories below, and explain.") == ()
+    assert find_labels("Say which of the options fits, and why.") == ()
 
 
 def test_many_labels_are_all_found() -> None:
@@ -176,6 +184,8 @@ def test_any_text_can_be_read(system: str, user: str) -> None:
         "or ",
         "Ticket: ",
         "json keys ",
+        "categories a, b, ",
+        "categories a,",
         "```",
         "a,",
     ],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trivet.cli.options import CallOptions
 from trivet.client.client import AsyncClient
 from trivet.engine.limit import MOST, Limits
+from trivet.settings import has_key
 from trivet.transport.descriptors import allow_connections
+
+if TYPE_CHECKING:
+    from trivet.sim.scenario import Scenario
 
 SIMULATED_TIER = 3
 """The usage tier of the account that `--sim` and `trivet sim` stand for: a young, paying one."""
@@ -22,10 +26,24 @@ def server(options: CallOptions) -> Iterator[dict[str, Any]]:
         yield {"base_url": options.base_url}
         return
     from trivet import sim
+
+    with sim.start(_scenario(options)) as simulator:
+        yield {"base_url": simulator.url, "simulated": simulator.identity}
+
+
+@contextmanager
+def unasked(options: CallOptions) -> Iterator[dict[str, Any]]:
+    """The same for a command that sends nothing: no simulator is started, and no key is needed."""
+    if options.sim:
+        yield {"base_url": "http://simulated.invalid/v1", "simulated": _scenario(options).identity()}
+    else:
+        yield {"base_url": options.base_url, **({} if has_key() else {"api_key": "none"})}
+
+
+def _scenario(options: CallOptions) -> Scenario:
     from trivet.sim.scenario import Scenario
 
-    with sim.start(Scenario(seed=options.seed or 0, tier=SIMULATED_TIER)) as simulator:
-        yield {"base_url": simulator.url, "simulated": simulator.identity}
+    return Scenario(seed=options.seed or 0, tier=SIMULATED_TIER)
 
 
 def client(options: CallOptions, where: dict[str, Any], **more: Any) -> AsyncClient:

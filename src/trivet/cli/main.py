@@ -157,6 +157,42 @@ def compare(
     raise typer.Exit(execute(o.pick(CompareOptions, given)))
 
 
+@app.command(epilog="Example: trivet explain task.toml rows.jsonl --usage-tier 2 --deadline 6h")
+def explain(
+    task: o.TaskFile,
+    data: o.Data,
+    usage_tier: o.UsageTier = None,
+    deadline: o.Deadline = None,
+    pilot: o.Pilot = None,
+    model: o.Model = None,
+    variant: o.Variant = None,
+    param: o.Param = None,
+    tier: o.Tier = None,
+    sim: o.Sim = False,
+    base_url: o.BaseUrl = None,
+    cache: o.Cache = None,
+    ttl: o.Ttl = None,
+    budget: o.Budget = None,
+    concurrency: o.Concurrency = None,
+    rpm: o.Rpm = None,
+    tpm: o.Tpm = None,
+    timeout: o.Timeout = None,
+    first: o.First = None,
+    sample: o.Sample = None,
+    seed: o.Seed = None,
+    shard: o.Shard = None,
+    map: o.Map = None,
+    format: o.Format = None,
+    allow_code: o.AllowCode = False,
+    as_json: o.Json = False,
+) -> None:
+    """What a run will cost and how long it will take, before a cent is spent; and what would make it cheaper."""
+    given = locals()
+    from trivet.cli.explain import ExplainOptions, execute
+
+    raise typer.Exit(execute(o.pick(ExplainOptions, given)))
+
+
 @app.command(epilog="Example: trivet lint task.toml --variant verbose")
 def lint(
     task: Annotated[
@@ -165,10 +201,7 @@ def lint(
     ],
     variant: o.Variant = None,
     model: o.Model = None,
-    write: Annotated[
-        str | None,
-        typer.Option("--write", metavar="NAME", help="Add the shorter prompt to the task file as this variant."),
-    ] = None,
+    write: o.Write = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 where anything is found.")] = False,
     rewrite: Annotated[
         bool, typer.Option("--rewrite", help="Ask a model for a shorter prompt, too; costs it.")

@@ -80,6 +80,19 @@ Durable = Annotated[
     bool, typer.Option("--durable", help="Wait for the disk, so that a power cut loses nothing paid for either.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be asked, and ask nothing.")]
+Write = Annotated[
+    str | None,
+    typer.Option("--write", metavar="NAME", help="Add the shorter prompt to the task file as this variant."),
+]
+UsageTier = Annotated[
+    int | None, typer.Option("--usage-tier", metavar="1..5", help="The account's usage tier; else limits as learned.")
+]
+Deadline = Annotated[
+    str | None, typer.Option("--deadline", metavar="06:00|6h", help="Say which tiers are in time, and with what.")
+]
+Pilot = Annotated[
+    int | None, typer.Option("--pilot", metavar="30", min=1, help="Run so many rows for real, and measure; costs.")
+]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are made.")]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -20,9 +18,11 @@ from msgspec.structs import replace
 from trivet.cli import progress
 from trivet.cli.collector import collect_less
 from trivet.cli.connect import client, server
+from trivet.cli.foretold import Foretold
 from trivet.cli.log import LogFile, log_to
 from trivet.cli.options import CallOptions, DataOptions, TaskOptions, check_seed, once
 from trivet.cli.show import document, note, say
+from trivet.cli.stopping import signals_given_back, stopping
 from trivet.client.client import AsyncClient
 from trivet.client.door import new_loop
 from trivet.client.today import today
@@ -118,13 +118,15 @@ def execute(options: RunOptions) -> int:
     if options.dry_run:
         return _dry_run(task, source, as_json=options.as_json)
     collect_less()
-    with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
-        summary, stopped = loop.run(_run(options, task, source, selection, where, log))
-    if options.as_json:
-        document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
-    else:
-        say(str(summary))
-    return _code(summary, stopped, resumable=options)
+    with signals_given_back():
+        with server(options.calls) as where, asyncio.Runner(loop_factory=new_loop) as loop:
+            summary, stopped = loop.run(_run(options, task, source, selection, where, log))
+        if options.as_json:
+            document(replace(summary, error=_failure(stopped)) if stopped and summary.interrupted else summary)
+        else:
+            say(str(summary))
+        sys.stdout.flush()
+        return _code(summary, stopped, resumable=options)
 
 
 @asynccontextmanager
@@ -176,13 +178,18 @@ async def _run(
         clock = asyncio.get_running_loop().time
         began, rate, total = clock(), progress.Rate(), source.count()
         try:
-            _stop_on_signals(runner)
-            async with asyncio.TaskGroup() as group:
-                showing = group.create_task(progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock())))
-                await runner.run(job.rows(), GRACE)
-                showing.cancel()
-            finish = partial(job.finish, wall_s=clock() - began, interrupted=runner.interrupted, now=time.time())
-            summary = await asyncio.to_thread(finish)  # so that the loop still hears a second Ctrl-C
+            with stopping(runner.stop):
+                async with asyncio.TaskGroup() as group:
+                    showing = group.create_task(
+                        progress.show(lambda: _moment(runner, job, calls, total, rate.of, clock()))
+                    )
+                    await runner.run(job.rows(), GRACE)
+                    showing.cancel()
+            foretold = Foretold.of(task, source, selection, calls)
+            said = None if job.resumed or runner.interrupted else foretold.predicted()
+            took = clock() - began
+            summary = job.finish(wall_s=took, interrupted=runner.interrupted, now=time.time(), predicted=said)
+            foretold.learn(summary)
             if shared is not None:
                 await shared.close(done=not summary.interrupted)
         finally:
@@ -269,30 +276,6 @@ def _moment(
     )
 
 
-def _stop_on_signals(runner: Runner) -> None:
-    """The first Ctrl-C (or SIGTERM) stops the run in order, the second ends the process at once.
-
-    Until the loop is closed: once the rows are done, the first one has nothing to stop and changes nothing.
-    """
-    loop = asyncio.get_running_loop()
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if asked:
-            progress.restore()
-            os._exit(130)
-        asked = True
-        if runner.ended:
-            note("trivet: all rows are done, the results are being written (Ctrl-C again to leave at once)")
-            return
-        note("trivet: stopping; calls in flight may finish (Ctrl-C again to leave at once)")
-        runner.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-
-
 def _failure(stopped: Exception) -> Failure:
     code = stopped.code if isinstance(stopped, TrivetError) else "internal"
     return Failure(code=code, message=plain(str(stopped)))
@@ -328,4 +311,5 @@ def _dry_run(task: Task, source: Source, *, as_json: bool) -> int:
         known = "an unknown number of" if rows is None else f"{rows:,}"
         say(f"{known} rows would be asked of {request.model}; the first one:")
         say(body)
+        say("what that would cost, and how long it would take: trivet explain")
     return 0

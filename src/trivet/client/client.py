@@ -105,7 +105,7 @@ class AsyncClient:
             project=project,
             simulated=simulated,
         )
-        self._config = StackConfig(
+        self.config = StackConfig(
             endpoint=self.endpoint,
             limits=limits or Limits(),
             backoff=Backoff(retries=retries),
@@ -117,7 +117,7 @@ class AsyncClient:
         self.account = Account(None if budget is None else money(str(budget)))
         self.prices = standard_book().with_overrides(prices) if prices else standard_book()
         self.tags = _checked(tags or {})
-        self._store: Store | None = open_store(cache)
+        self.store: Store | None = open_store(cache)
         self.together = open_together(shared, cache, self.endpoint, self.account.budget, budget_name)
         self._budget_name = budget_name
         self._shared_account: SharedAccount | None = None
@@ -252,9 +252,9 @@ class AsyncClient:
 
     def _new_stack(self, account: Account | SharedAccount, sharing: Sharing | None) -> Stack:
         return Stack(
-            self._config,
+            self.config,
             transport=self._transport,
-            store=self._store,
+            store=self.store,
             account=account,
             prices=self.prices,
             clocks=Clocks(now=time.time, today=today, draw=random.random),
@@ -292,7 +292,7 @@ class AsyncClient:
     @property
     def concurrency(self) -> int:
         """Requests at once, at most."""
-        return int(self._config.limits.concurrency or self._config.most)
+        return int(self.config.limits.concurrency or self.config.most)
 
     def wants_more(self) -> bool:
         """Whether more requests waiting would be of use, for whoever has rows to ask about."""
@@ -311,7 +311,7 @@ class AsyncClient:
             limit=layers.limit,
             budget=self.books(),
             transport=self._transport.statistics(),
-            store=None if self._store is None else self._store.statistics(),
+            store=None if self.store is None else self.store.statistics(),
         )
 
     def moment(self) -> StackStatistics:
@@ -320,8 +320,8 @@ class AsyncClient:
 
     async def flush(self) -> None:
         """Return when every answer kept so far would survive the death of this process."""
-        if self._store is not None:
-            await self._store.flush()
+        if self.store is not None:
+            await self.store.flush()
 
     async def close(self) -> None:
         """Let shared requests land, then close connections and the cache."""
@@ -336,13 +336,13 @@ class AsyncClient:
         await self._transport.close()
         if self.together is not None:
             await self.together.close()
-        if self._store is not None:
-            await self._store.close()
+        if self.store is not None:
+            await self.store.close()
 
     async def reach(self) -> None:
         """See that a cache in Redis is there, before anything is sent; SettingsError or MachineError where not."""
-        if isinstance(self._store, RedisStore):
-            await self._store.reach()
+        if isinstance(self.store, RedisStore):
+            await self.store.reach()
 
     async def __aenter__(self) -> Self:
         await self.reach()

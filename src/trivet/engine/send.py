@@ -43,10 +43,11 @@ class SendConfig:
 
 
 class Send:
-    """Sends over a transport to one endpoint."""
+    """Sends over a transport to one endpoint; `now`: Unix time, for a wait that is told as a date."""
 
-    def __init__(self, transport: Transport, endpoint: Endpoint, config: SendConfig) -> None:
+    def __init__(self, transport: Transport, endpoint: Endpoint, config: SendConfig, now: Callable[[], float]) -> None:
         self._transport = transport
+        self._now = now
         self._config = config
         self._headers = endpoint.headers()
         self._stream_headers = self._headers | {"accept": "text/event-stream"}
@@ -66,7 +67,7 @@ class Send:
             ttft: float | None = None
             if request.watch is None:
                 answer = await self._transport.fetch(call)
-                reply = openai_responses.decode(answer.status, answer.headers, answer.body)
+                reply = openai_responses.decode(answer.status, answer.headers, answer.body, self._now())
             else:
                 reply, ttft = await self._stream(call, request.watch, began)
         except RequestError as error:
@@ -119,7 +120,7 @@ class Send:
                     if reader.done:
                         await _drain(answer.chunks)
                         break
-                return reader.finish(), ttft
+                return reader.finish(self._now()), ttft
         except RequestError as error:
             if reader is not None and reader.done:
                 return reader.finish(), ttft  # a connection that breaks behind the answer does not take it along

@@ -108,7 +108,7 @@ class Stack:
         self._counting = Lock()
         shelf = self._shelf = Shelf(store, config.ttl, clocks.now)
         call: Callable[[Request], Awaitable[Reply]]
-        call = _exchange if transport is None else Send(transport, config.endpoint, config.send)
+        call = _exchange if transport is None else Send(transport, config.endpoint, config.send, clocks.now)
         call = self._limit = Limit(call, config.limits, most=config.most, draw=clocks.draw, sharing=sharing)
         call = Budget(call, account, prices, clocks.today)
         call = self._retry = Retry(call, config.backoff, clocks.draw)

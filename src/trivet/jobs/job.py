@@ -31,7 +31,7 @@ from trivet.jobs.select import Selection
 from trivet.jobs.summary import Totals
 from trivet.prices.book import Book
 from trivet.records import Record
-from trivet.summary import Summary
+from trivet.summary import Predicted, Summary
 from trivet.tasks.task import Task
 from trivet.types import Attempt, Request
 
@@ -98,7 +98,8 @@ class Job:
         manifest = runs.read_manifest(found) if found is not None else None
         stamp = None
         if config.out is not None:
-            stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, inputs=source.paths)
+            last = runs.last(config.root, who) if manifest is None and config.resume else None
+            stamp = results.check_out(config.out, fresh=config.fresh, manifest=manifest, last=last, inputs=source.paths)
         folder = found or _new_folder(config, now)
         ledger = Ledger.open(folder, now)
         if manifest is None:
@@ -168,8 +169,8 @@ class Job:
 
         return spent(self._ledger.lines(), worst_case)
 
-    def finish(self, *, wall_s: float, interrupted: bool, now: float) -> Summary:
-        """Write the results in row order and the summary; unless interrupted, the run is over."""
+    def finish(self, *, wall_s: float, interrupted: bool, now: float, predicted: Predicted | None = None) -> Summary:
+        """Write the results in row order and the summary, with what was `predicted`; unless interrupted, it is over."""
         try:
             self._ledger.look()
             totals = Totals()
@@ -188,6 +189,7 @@ class Job:
                 interrupted=interrupted,
                 results=str(path),
             )
+            summary = msgspec.structs.replace(summary, predicted=predicted)
             runs.finish(self.folder, summary, now)
             log.ends(summary)
         finally:

@@ -25,13 +25,18 @@ WRITERS: dict[str, Write] = {".jsonl": write_jsonl, ".csv": write_csv, ".parquet
 
 
 def check_out(
-    out: Path, *, fresh: bool = False, manifest: Manifest | None = None, inputs: Iterable[Path] = ()
+    out: Path,
+    *,
+    fresh: bool = False,
+    manifest: Manifest | None = None,
+    last: Manifest | None = None,
+    inputs: Iterable[Path] = (),
 ) -> str | None:
     """Make sure that results can be written there, before anything is spent.
 
-    `manifest`: of the run that is resumed. `inputs`: files that must not be overwritten. Returns the stamp of
-    the file that stands there and may be replaced, for the manifest's `out_stamp`. Raises `RunError`, and
-    `MissingExtra` for Parquet without DuckDB.
+    `manifest`: of the run that is resumed; `last`: of the same command's run before, which is over. `inputs`: files
+    that must not be overwritten. Returns the stamp of the file that stands there and may be replaced, for the
+    manifest's `out_stamp`. Raises `RunError`, and `MissingExtra` for Parquet without DuckDB.
     """
     if out.suffix.lower() not in WRITERS:
         raise RunError(f"{out} is no name for results: it must end in {', '.join(WRITERS)}")
@@ -50,6 +55,11 @@ def check_out(
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise RunError(f"{out} is {what}: name a file for the results")
     ours = manifest is not None and manifest.out_stamp == _stamp(found)
+    if not fresh and not ours and last is not None and last.out_stamp == _stamp(found):
+        raise RunError(
+            f"{out} has the results of {last.run}, the same command's run, which is finished: "
+            "use --fresh to ask everything again, --retry-failed to ask what failed, or choose another file"
+        )
     if not fresh and not ours:
         raise RunError(f"{out} exists and is not of this run: choose another file, or use --fresh to replace it")
     return _stamp(found)

@@ -164,6 +164,12 @@ def _of_identity(root: Path, identity: Identity) -> list[tuple[Path, Manifest]]:
     return sorted(found, key=lambda each: each[1].started_at)
 
 
+def last(root: Path, identity: Identity) -> Manifest | None:
+    """The newest run of this identity, finished or not."""
+    known = _of_identity(root, identity)
+    return known[-1][1] if known else None
+
+
 def find(
     root: Path,
     identity: Identity,

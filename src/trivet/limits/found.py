@@ -60,7 +60,7 @@ class Found:
 
     def refused(self, sent: float, now: float) -> float:
         """A request sent at `sent` was refused for pace: seconds that all should pause for, 0 if nothing is new."""
-        self._refused = min(self._sent, self._refused + 1)
+        self.dropped()
         if sent <= self._deaf_until or self._cut is None or self._is_usual():
             return 0.0
         passed = self._sent - self._refused
@@ -103,6 +103,10 @@ class Found:
         self._cut = self._deaf_until = now
         self._pause = PAUSE_S
         self._sent = self._refused = 0
+
+    def dropped(self) -> None:
+        """A request that went did not pass."""
+        self._refused = min(self._sent, self._refused + 1)
 
     def __repr__(self) -> str:
         return f"Found({self._after_cut:.3g}/s after the last cut)"

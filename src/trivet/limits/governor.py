@@ -11,7 +11,8 @@ second is what a busy loop or a late timer may catch up with, and each refusal h
 A `Retry-After` is a pause for every request of the model, a little longer than asked, so that processes that were
 told the same do not come back as one; nor do the requests of this one: where no limit is known, they go one by one
 for a second. A refusal that comes while half of the limit or more is left was not about the limit: it pauses, and
-changes no rate.
+changes no rate. Where more than half of the latest requests are refused so, another limit holds that no header tells
+(a gateway's, one of the second), and its rate is `found` as if nothing were told.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ BURST_S, LEAST_BURST_S = 0.1, 0.02
 JITTER = 0.05
 PLENTY = 0.5
 AFTER_S, GAP_S = 1.0, 0.01
+DOUBT, LATEST = 0.5, 60.0
 
 
 class GovernorStatistics(Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ class Governor:
         self.found = Found()
         self.open_at = -math.inf
         self._last = -math.inf
+        self._doubt = 0.0
         self._recent = Recent()
 
     @property
@@ -148,10 +151,8 @@ class Governor:
         pause = self.open_at - now
         if pause > 0:
             return pause
-        if self.told:
-            ceiling, gap = math.inf, 0.0
-        else:
-            ceiling, gap = 60 * self.found.rate(now), self._last + GAP_S - now if pause > -AFTER_S else 0.0
+        ceiling = 60 * self.found.rate(now)
+        gap = self._last + GAP_S - now if pause > -AFTER_S and not self.told else 0.0
         return max(
             gap,
             0.0,
@@ -163,8 +164,8 @@ class Governor:
         """Let a request go."""
         self.ramp.used(tokens, now)
         self._recent.add(tokens, now)
-        if not self.told:
-            self.found.sent(now)
+        self.found.sent(now)
+        self._doubt *= 1 - 1 / LATEST
         self._last = now
         return Permit(
             tokens=tokens,
@@ -207,12 +208,16 @@ class Governor:
             paced = 60 * self.tokens.rate(now, self.ramp.ceiling(now))
             self.ramp.slow_down(min(paced, self.flow(now)), permit.at, now)
             return
-        if not self.told:
-            self.open_at = max(self.open_at, now + self.found.refused(permit.at, now))
-            return
-        meter = self._refusing(error)
+        meter = self._refusing(error) if self.told else None
         if meter is not None:
+            self.found.dropped()
             meter.refused(permit.at, now)
+            return
+        self._doubt += 1 / LATEST
+        if self.told and self._doubt < DOUBT and self.found.rate(now) * 60 >= (self.requests.mirror.limit or math.inf):
+            self.found.dropped()
+            return
+        self.open_at = max(self.open_at, now + self.found.refused(permit.at, now))
 
     def _refusing(self, error: RequestError) -> Meter | None:
         """The limit that the refusal was about: the one it names, or else the emptier one."""

@@ -150,10 +150,20 @@ def _key(request: Request, url: str, path: str, query: str, headers: Mapping[str
     return keys.key(msgspec.structs.replace(request, path=place, head=request.head + "".join(told).encode()))
 
 
+_simulated: dict[str, str] = {}
+
+
+def name_simulated(base_url: str, identity: str) -> None:
+    """Have answers of a simulated provider kept under what it is: another of its kind, on another port, finds them."""
+    _simulated[base_url.rstrip("/")] = identity
+
+
 @lru_cache(maxsize=256)
 def _keys(base_url: str, organization: str | None, project: str | None) -> Keys | None:
     try:
-        return Keys(Endpoint(base_url=base_url, organization=organization, project=project))
+        return Keys(
+            Endpoint(base_url=base_url, organization=organization, project=project, simulated=_simulated.get(base_url))
+        )
     except SettingsError:
         return None
 

@@ -182,7 +182,8 @@ def _record(call: Call, n: int, now: float) -> Record:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    if sys.stderr is not None:  # a program may be started without
+        sys.stderr.write(text + "\n")
 
 
 def _after_fork() -> None:

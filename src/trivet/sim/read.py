@@ -94,10 +94,14 @@ _LISTED = re.compile(
     rf"choose one|allowed|possible|available|valid)(?:[^:\n.;]{{0,70}}?):[*]*[ \t]*(?=\S|\n)"
 )
 _ONE_OF = re.compile(
-    rf"(?i)\b(?:one of(?: the following| these)?(?: {_NOUN})?|(?:must|should|can) be(?: either)?|either|"
+    rf"(?i)\b(?:one of(?: the following| the| these)?(?: {_NOUN})?|(?:must|should|can) be(?: either)?|either|"
     rf"(?:classify|categori[sz]e|label|mark|tag|rate|sort|triage|route)\b[^.:\n]{{0,60}}?\b(?:as|"
     rf"into|to|under)(?: either)?|is|=|:)\s+"
     rf"(?=[\w\"'`*])"
+)
+_NAMED = re.compile(
+    rf"(?i)\b{_NOUN}\s+(?:are\s+)?(?!(?:above|below|following|listed|given|that|which|and|or)\b)"
+    r"([\w/&-]+(?:,\s+[\w/&-]+)+(?:,?\s+(?:and|or)\s+[\w/&-]+)?)"
 )
 _GROUPED = re.compile(r"[(\[{]([^()\[\]{}\n]{3,2000})[)\]}]")
 _SIZES = frozenset(
@@ -185,6 +189,10 @@ def find_labels(ask: str) -> tuple[tuple[str, str], ...]:
     for match in islice(_ONE_OF.finditer(ask), _TRIES):
         found = _inline(ask[match.end() : match.end() + _LIST_LENGTH])
         if found:
+            return found
+    for match in islice(_NAMED.finditer(ask), _TRIES):
+        found = _inline(match[1])
+        if len(found) > 2:  # two words after a comma are as often a turn of phrase
             return found
     for match in islice(_GROUPED.finditer(ask), _TRIES):
         found = _inline(match[1])

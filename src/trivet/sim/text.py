@@ -19,8 +19,19 @@ _ACTIONS = {
     "bug error crash broken app technical": "Reproduce the fault and send the customer a fix or a workaround",
     "delivery shipping order package late": "Trace the order and tell the customer when it arrives",
     "cancel subscription": "Confirm the cancellation and its date to the customer",
+    "discount quote demo offer school": "Send the customer the offer that fits and its price",
     "general question information": "Answer the question and ask whether anything else is needed",
 }
+_GREETING = re.compile(
+    r"(?i)^(?:subject:\s*[^\n]*\n\s*|(?:hi|hello|hey|dear|good (?:morning|day|evening))\b[^,.!\n]{0,30}[,!]\s+)+"
+)
+_DANGLING = re.compile(
+    r"(?i)(?:[\s,;:–-]+(?:a|an|the|and|or|but|nor|so|of|to|in|on|at|by|for|from|with|as|than|that|which|who|when|while|if|"
+    r"because|after|before|until|once|again|is|are|was|were|be|been|has|have|had|will|would|can|could|my|your|our|their|"
+    r"his|her|its|this|these|those|not|no|more|like))+$"
+)
+_TAIL = 120
+"""Characters at the end of a cut text in which words are looked for that can't end a sentence."""
 _ACTION_LABELS = tuple((words, "") for words in _ACTIONS)
 
 _TALK = (
@@ -56,7 +67,7 @@ def sentences(text: str) -> list[str]:
 
 def topic(matter: str) -> str:
     """The matter's first words that carry meaning, as a noun phrase to talk of."""
-    words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", matter[:600])
+    words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", _matter_of_fact(matter[:600]))
     kept = [word.lower() for word in words if stems(word)][:4]
     return "the " + " ".join(kept) if kept else "the request"
 
@@ -118,7 +129,16 @@ def first_words(text: str, limit: int) -> str:
     words = text.split()
     if len(words) <= 2 and _WIDE.search(text):
         return text[: 2 * limit]
-    return " ".join(words[:limit]).rstrip(",;:-") if len(words) > limit else text
+    if len(words) <= limit:
+        return text
+    kept = " ".join(words[:limit]).rstrip(",;:-")
+    return kept[:-_TAIL] + _DANGLING.sub("", kept[-_TAIL:]) if kept[:-_TAIL] else _DANGLING.sub("", kept) or kept
+
+
+def _matter_of_fact(matter: str) -> str:
+    """The matter without its subject line and greeting, which no summary repeats."""
+    rest = _GREETING.sub("", matter.lstrip(), count=1)
+    return rest[:1].upper() + rest[1:] if rest.strip() and rest != matter.lstrip() else matter
 
 
 def _default_sentences(shape: Shape, verbosity: str) -> int:
@@ -127,6 +147,7 @@ def _default_sentences(shape: Shape, verbosity: str) -> int:
 
 
 def _points(shape: Shape, matter: str, count: int) -> list[str]:
+    matter = _matter_of_fact(matter)
     found = sentences(matter)
     if len(found) > count:
         weight = [min(len(stems(sentence)), 8) - 1.5 * place for place, sentence in enumerate(found)]

@@ -82,13 +82,13 @@ def encode(fields: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return opening, b"," + closing if head and tail else closing
 
 
-def decode(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The `Reply` of a whole HTTP reply; header names are lower-case.
+def decode(status: int, headers: Mapping[str, str], body: bytes, now: float | None = None) -> Reply:
+    """The `Reply` of a whole HTTP reply that came at `now` (Unix time); header names are lower-case.
 
     Raises `ProviderError` for statuses from 400 on and for a response that failed, `ProtocolError` for
     what is not a response object: a web page, broken JSON, another API's answer, a redirect.
     """
-    raise_for_status(status, headers, body)
+    raise_for_status(status, headers, body, now)
     return read_response(headers, body)
 
 

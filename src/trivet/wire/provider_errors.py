@@ -32,12 +32,12 @@ _ITEM_MISSING = re.compile(r"\b[a-z]{2,10}_[0-9a-f]{8,}|\b(?:response|conversati
 _REFUSED_AT_THE_DOOR = (501, 503, 529)
 
 
-def raise_for_status(status: int, headers: Mapping[str, str], body: bytes) -> None:
+def raise_for_status(status: int, headers: Mapping[str, str], body: bytes, now: float | None = None) -> None:
     """Raise for every status but 2xx: `ProviderError` from 400 on, else `ProtocolError`."""
     if 200 <= status < 300:
         return
     if status >= 400:
-        raise provider_error(status, headers, body)
+        raise provider_error(status, headers, body, now)
     if 300 <= status < 400:
         raise _redirect(status, headers)
     raise ProtocolError(f"the server answered with HTTP status {status}, which is no answer to a request")

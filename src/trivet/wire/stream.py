@@ -95,15 +95,18 @@ class StreamReader:
         self._events += len(events)
         return events
 
-    def finish(self) -> Reply:
-        """The reply, once the body has ended; raises as `feed` does, and where the stream was cut."""
+    def finish(self, now: float | None = None) -> Reply:
+        """The reply, once the body has ended; raises as `feed` does, and where the stream was cut.
+
+        `now` (Unix time) is when that was, for an error that says at what time to come back.
+        """
         if self._reply is not None:
             return self._reply
         if self._is_sse:
             raise ProtocolError(
                 f"the stream ended after {self._events} events without its terminal event: the answer is cut"
             )
-        self._reply = decode(self._status, self._headers, b"".join(self._body))
+        self._reply = decode(self._status, self._headers, b"".join(self._body), now)
         return self._reply
 
     def _keep(self, chunk: bytes) -> None:
