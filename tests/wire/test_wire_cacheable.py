@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.wire.cacheable import cacheable
+from trivet.wire.cacheable import cacheable, chat_cacheable
 
 
 def part(**fields: Any) -> list[dict[str, Any]]:
@@ -85,3 +85,12 @@ JSON = st.recursive(
 @given(JSON, JSON)
 def test_any_shape_is_judged_without_an_error(tools: Any, items: Any) -> None:
     assert cacheable({"tools": tools, "input": items}) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["gpt-4o-search-preview", "gpt-4o-mini-search-preview-2025-03-11", "gpt-5-search-api", "o4-mini-deep-research"],
+)
+def test_models_that_search_by_themselves_are_not_shared(model: str) -> None:
+    assert not cacheable({"model": model, "input": "What is new?"})
+    assert not chat_cacheable({"model": model, "messages": [{"role": "user", "content": "What is new?"}]})

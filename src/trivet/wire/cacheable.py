@@ -9,12 +9,13 @@
 | an `item_reference` in `input` | what it refers to is on the server |
 | a file or image in `input` given by its URL | what lies there can change; data URLs and uploaded files can't |
 | `tools` or `input` that can't be looked into | they could hold any of these |
+| a `model` that searches by itself (`...-search-preview`, `...-deep-research`) | the answer depends on the web |
 
 Of chat completions:
 
 | field | why not |
 |---|---|
-| `web_search_options` | the answer depends on the web |
+| `web_search_options`, a `model` that searches by itself | the answer depends on the web |
 | `tools` that are not the caller's own | as above |
 | an image in `messages` given by its URL | what lies there can change; data URLs can't |
 | an `audio` that an earlier message refers to by its id | what it refers to is on the server, and expires there |
@@ -28,12 +29,13 @@ from typing import Any
 
 _ON_THE_SERVER = ("background", "previous_response_id", "conversation", "prompt")
 _LOCAL_TOOLS = ("function", "custom")
+_SEARCHING = ("-search-preview", "-search-api", "-deep-research")
 _LINKS = ("image_url", "file_url")
 
 
 def cacheable(fields: Mapping[str, Any]) -> bool:
     """Whether the body's fields alone decide the question."""
-    if any(fields.get(name) for name in _ON_THE_SERVER):
+    if any(fields.get(name) for name in _ON_THE_SERVER) or _searches(fields.get("model")):
         return False
     tools, items = fields.get("tools"), fields.get("input")
     return (tools is None or (isinstance(tools, list | tuple) and all(_is_local(tool) for tool in tools))) and (
@@ -43,7 +45,7 @@ def cacheable(fields: Mapping[str, Any]) -> bool:
 
 def chat_cacheable(fields: Mapping[str, Any]) -> bool:
     """The same of a chat completion."""
-    if fields.get("web_search_options") is not None:
+    if fields.get("web_search_options") is not None or _searches(fields.get("model")):
         return False
     tools, messages = fields.get("tools"), fields.get("messages")
     return (
@@ -51,6 +53,10 @@ def chat_cacheable(fields: Mapping[str, Any]) -> bool:
         and isinstance(messages, list | tuple)
         and all(isinstance(m, Mapping) and not m.get("audio") and _has_no_links(m.get("content")) for m in messages)
     )
+
+
+def _searches(model: object) -> bool:
+    return isinstance(model, str) and any(part in model for part in _SEARCHING)
 
 
 def _is_local(tool: object) -> bool:
