@@ -153,5 +153,5 @@ def test_a_limit_below_what_is_refused_anyway_is_found() -> None:
     chance = random.Random(7)
     server = bucket(40, 40)
     passed, refused = drive(lambda now: chance.random() >= 0.05 and server(now), 600, fastest=200)
-    assert passed >= 0.5 * 40
+    assert passed >= 0.4 * 40
     assert refused < 0.5  # and not nine in ten

@@ -65,9 +65,9 @@ class Found:
             return 0.0
         passed = self._sent - self._refused
         if not passed:
-            self._pause = min(LONGEST_S, 2 * self._pause)
+            pause, self._pause = self._pause, min(LONGEST_S, 2 * self._pause)
             self._deaf_until = now
-            return self._pause
+            return pause
         if passed < FEW and math.isinf(self._after_cut):
             self._deaf_until = now
             return self._pause

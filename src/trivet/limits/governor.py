@@ -217,7 +217,9 @@ class Governor:
         if self.told and self._doubt < DOUBT and self.found.rate(now) * 60 >= (self.requests.mirror.limit or math.inf):
             self.found.dropped()
             return
-        self.open_at = max(self.open_at, now + self.found.refused(permit.at, now))
+        pause = self.found.refused(permit.at, now)
+        if error.retry_after is None:  # a wait that the server named is the one that holds
+            self.open_at = max(self.open_at, now + pause)
 
     def _refusing(self, error: RequestError) -> Meter | None:
         """The limit that the refusal was about: the one it names, or else the emptier one."""
