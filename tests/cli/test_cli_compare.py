@@ -182,3 +182,13 @@ def test_wrong_usage_is_one_sentence_before_any_spend(
     assert len(ended.err.strip().splitlines()) == 1
     assert simulator.books()["requests"] == before
     assert not (task.parent / "runs").exists()
+
+
+def test_a_comparison_takes_a_cache_that_is_off(trivet: Any, simulator: sim.Simulator, task: Path) -> None:
+    """Asking for no cache is what a comparison does anyway; one that could hold something is still refused."""
+    command = ("compare", task, "rows.jsonl", "--base-url", simulator.url, "--no-calibrate", "--first", "3")
+    off = trivet(*command, "--cache", "off")
+    assert "--cache does nothing" not in off.err
+    assert off.code in (0, 1), off.err
+    assert "curt" in off.out
+    assert "--cache does nothing" in trivet(*command, "--cache", "memory://").err

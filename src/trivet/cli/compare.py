@@ -66,7 +66,7 @@ class CompareOptions:
             raise SettingsError(f"--alpha {self.alpha:g}: a level between 0 and 0.5, like 0.05")
         if self.keep_proven and not self.tries:
             raise SettingsError("--keep writes a change into the task file: name one with --try key=value")
-        if self.calls.cache is not None and (self.scorer or "").partition(":")[0] not in JUDGES:
+        if self.calls.cache not in (None, "off") and (self.scorer or "").partition(":")[0] not in JUDGES:
             raise SettingsError("--cache does nothing in a comparison without a judge: its answers are never cached")
 
 
